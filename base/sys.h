@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// Thin wrappers of the system calls that the project uses: an errno instead of -1, EINTR retried where the
+// call may simply be repeated, descriptors owned and O_CLOEXEC from birth. No policy lives here. Each is
+// documented by the man page of the same name (section 2). Everything here may be called between clone3 and
+// execve.
+#pragma once
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/vfs.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace crunlite::sys {
+
+// --- files -------------------------------------------------------------------------------------------------
+// Adds O_CLOEXEC. For paths that crun-lite itself owns; anything that an image, a bundle or a container can
+// influence goes through RootedDir.
+Result<UniqueFd> open_at(int dir, const char* path, int flags, mode_t mode = 0);
+Result<UniqueFd> openat2(int dir, const char* path, uint64_t flags, uint64_t resolve, mode_t mode = 0);
+Result<size_t> read(int fd, void* buffer, size_t size);
+Result<size_t> pread(int fd, void* buffer, size_t size, off_t offset);
+Result<size_t> write(int fd, const void* data, size_t size);
+// Until all is written.
+Status write_all(int fd, std::string_view data);
+Result<UniqueFd> dup(int fd);
+Status dup2(int fd, int target);  // the copy is inheritable
+Status set_cloexec(int fd, bool on);
+Result<struct stat> fstat(int fd);
+Result<struct stat> stat_at(int dir, const char* path, int flags);
+Result<struct statfs> fstatfs(int fd);
+Result<struct statx> statx(int dir, const char* path, int flags, unsigned mask);
+Status mkdir_at(int dir, const char* path, mode_t mode);
+Status mknod_at(int dir, const char* path, mode_t mode, dev_t device);
+Status symlink_at(const char* target, int dir, const char* path);
+Status link_at(int from_dir, const char* from, int to_dir, const char* to, int flags);
+Status unlink_at(int dir, const char* path, int flags = 0);
+Status rename_at(int from_dir, const char* from, int to_dir, const char* to, unsigned flags = 0);
+Result<size_t> readlink_at(int dir, const char* path, char* buffer, size_t size);
+Status fchmod(int fd, mode_t mode);
+Status fchown(int fd, uid_t uid, gid_t gid);
+// Works on O_PATH descriptors and never follows: fchownat(AT_EMPTY_PATH).
+Status chown_path_fd(int fd, uid_t uid, gid_t gid);
+Status ftruncate(int fd, off_t size);
+Status fsync(int fd);
+Status syncfs(int fd);
+Status flock(int fd, int operation);
+Status fchdir(int fd);
+Status close_range(unsigned first, unsigned last, unsigned flags);
+Result<UniqueFd> memfd_create(const char* name, unsigned flags);
+
+struct PipeEnds {
+  UniqueFd read;
+  UniqueFd write;
+};
+Result<PipeEnds> pipe(int flags = 0);
+
+// --- sockets -----------------------------------------------------------------------------------------------
+struct SocketPair {
+  UniqueFd first;
+  UniqueFd second;
+};
+Result<SocketPair> socket_pair(int type);
+Result<UniqueFd> socket(int domain, int type, int protocol);
+// One message with at most one descriptor (SCM_RIGHTS, unix(7)); fd < 0 sends none.
+Status send_with_fd(int socket, const void* data, size_t size, int fd);
+struct Received {
+  size_t size = 0;
+  UniqueFd fd;
+};
+Result<Received> receive_with_fd(int socket, void* buffer, size_t size);
+
+// --- mounts ------------------------------------------------------------------------------------------------
+Status mount(const char* source, const char* target, const char* type, unsigned long flags, const char* data);
+Status umount(const char* target, int flags);
+Result<UniqueFd> fsopen(const char* type);
+Status fsconfig_string(int fs, const char* key, const char* value);
+Status fsconfig_flag(int fs, const char* key);
+Status fsconfig_create(int fs);
+Result<UniqueFd> fsmount(int fs, unsigned attributes);
+Result<UniqueFd> open_tree(int dir, const char* path, unsigned flags);
+Status move_mount(int from, const char* from_path, int to, const char* to_path, unsigned flags);
+Status mount_setattr(int dir, const char* path, unsigned flags, const struct mount_attr& attributes);
+Status pivot_root(const char* new_root, const char* put_old);
+
+// --- processes ---------------------------------------------------------------------------------------------
+// clone3 without a stack: returns twice, like fork. glibc's cached thread id is wrong in the child
+// afterwards: use raw calls there.
+Result<pid_t> clone3(clone_args& args);
+Result<UniqueFd> pidfd_open(pid_t pid);
+Status pidfd_send_signal(int pidfd, int signal);
+Status setns(int fd, int type);
+Status unshare(int flags);
+Status kill(pid_t pid, int signal);
+// waitid(P_PIDFD): blocks until the process ends and reaps it; gives si_code and si_status.
+struct Exit {
+  int code = 0;    // CLD_EXITED, CLD_KILLED or CLD_DUMPED
+  int status = 0;  // exit status or signal
+  // The shell's convention: 128 + signal.
+  int shell_code() const { return code == CLD_EXITED ? status : 128 + status; }
+};
+Result<Exit> wait_pidfd(int pidfd);
+Status set_dumpable(bool on);
+Status set_parent_death_signal(int signal);
+
+}  // namespace crunlite::sys

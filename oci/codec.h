@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// config.json to oci::Spec and back. The names of every enumeration stand in one table each (oci/names.h),
+// which parsing, printing and `features` share.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "oci/spec.h"
+
+namespace crunlite::oci {
+
+// Reads what is there, appends "/json/pointer: what is wrong" to `problems` for wrong types, unknown
+// enumeration values and missing required members; unknown members are ignored (config.md, Extensibility).
+Spec decode_spec(const json::Value& document, std::vector<std::string>& problems);
+
+// The document that decodes to `spec`: members in the specification's order, absent ones left out.
+json::Value encode_spec(const Spec& spec);
+
+}  // namespace crunlite::oci
