@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// The image store, as its readers see it: plain files that are only ever published whole
+// (image/transaction.h), so that looking an image up needs no lock and no database. Needs neither libcrypto
+// nor libarchive: this is the part that is linked into the static crun-lite.
+//
+//   <root>/version                    "1"
+//          blobs/sha256/<hex>         configurations and manifests
+//          images/<config hex>        one small JSON per image
+//          refs/<escaped name>        one small JSON per name
+//          layers/<diff id hex>/      diff/ (one layer as an overlay lower) and meta.json
+//          merges/<config hex>/       directories whose attributes one image's layers don't merge right
+//          containers/<id>/           engine's
+//          tmp/<unique>/              under construction, flocked by its owner
+//          locks/
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "oci/image.h"
+
+namespace crunlite::image {
+
+inline constexpr char kDefaultRoot[] = "/var/lib/crun-lite";
+
+struct Image {
+  std::string id;  // "sha256:…", the digest of the configuration
+  oci::ImageConfig config;
+  std::vector<std::string> layer_dirs;  // absolute, uppermost first: overlay's lowerdirs
+};
+
+// What the store keeps about an image beside its configuration.
+struct ImageRecord {
+  std::string id;
+  std::string manifest_digest;
+  uint64_t size = 0;      // of the files of all layers
+  int64_t stored_at = 0;  // seconds since the epoch
+};
+
+class Store {
+ public:
+  // Opens the store, and makes an empty one (0700) where there is none. Throws SysError, or Error(kConfig)
+  // for a directory of another version or owner.
+  static Store open(const std::string& root);
+
+  const std::string& root() const { return root_; }
+  int fd() const { return dir_.get(); }
+
+  // By "sha256:<hex>" or 64 hex digits, by name[:tag], then by a unique prefix of an ID. Nothing: no such
+  // image. Throws Error(kUsage) for what is no reference and for an ambiguous prefix.
+  std::optional<Image> find(std::string_view user_reference) const;
+  // As find(); throws Error(kNotFound) "No such image: X" with the nearest names as remedy.
+  Image require(std::string_view user_reference) const;
+  Image get(const std::string& id) const;
+
+  // Familiar names with tags ("python-docker:latest"), sorted.
+  std::vector<std::string> names() const;
+  std::vector<std::string> names_of(const std::string& id) const;
+  std::vector<ImageRecord> images() const;
+
+  // A blob's bytes; `limit` as in read_file.
+  std::string read_blob(const std::string& digest, size_t limit) const;
+  bool has_layer(const std::string& diff_id) const;
+
+ private:
+  Store(std::string root, UniqueFd dir) : root_(std::move(root)), dir_(std::move(dir)) {}
+  std::optional<std::string> resolve(std::string_view user_reference) const;
+  std::optional<std::string> resolve_prefix(std::string_view hex) const;
+
+  std::string root_;
+  UniqueFd dir_;
+};
+
+}  // namespace crunlite::image
