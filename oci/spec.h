@@ -72,6 +72,8 @@ struct Process {
   std::optional<int> oom_score_adj;
   std::string apparmor_profile;
   std::string selinux_label;
+  // Members that are known to the specification and not to this build ("scheduler"): refused, see Resources.
+  std::vector<std::string> unsupported;
 };
 
 struct Hook {
