@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "oci/spec.h"
+#include "oci/state.h"
 
 namespace crunlite::oci {
 
@@ -65,6 +66,12 @@ inline constexpr Name<Personality> kPersonalities[] = {
 
 // config-linux.md, Rootfs Mount Propagation
 inline constexpr std::string_view kRootfsPropagations[] = {"shared", "slave", "private", "unbindable"};
+
+// runtime.md, State; `paused` is what runc and crun add.
+inline constexpr Name<Status> kStatuses[] = {
+    {"creating", Status::kCreating}, {"created", Status::kCreated}, {"running", Status::kRunning},
+    {"paused", Status::kPaused},     {"stopped", Status::kStopped},
+};
 
 // config.md, POSIX-platform Hooks, in the order in which they run.
 struct HookPhase {

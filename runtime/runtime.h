@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// The OCI operations (runtime.md, Operations), as the verbs of cmd/ and the engine call them. A container is
+// a bundle plus a record in the state root; nothing here knows images, networks or container names. All of
+// them throw Error with the wording that callers parse.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/child.h"
+#include "oci/state.h"
+
+namespace crunlite::runtime {
+
+inline constexpr std::string_view kDefaultRoot = "/run/crun-lite";
+
+// Which container: its id is unique below one state root (--root).
+struct Ref {
+  std::string root;
+  std::string id;
+};
+
+enum class CgroupManager {
+  kCgroupfs,
+  kDisabled,  // the container stays in the caller's cgroup
+};
+
+struct CreateOptions {
+  Ref container;
+  std::string bundle = ".";
+  std::string config_file = "config.json";  // relative to the bundle unless absolute
+  std::string pid_file;                     // empty: none
+  CgroupManager cgroup_manager = CgroupManager::kCgroupfs;
+  int preserve_fds = 0;  // descriptors 3 … 3+N-1 are passed on to the container's process
+  bool no_pivot = false;
+  bool no_new_keyring = false;
+  // The caller keeps the Child and waits for it; otherwise it detaches, and a terminal needs a console
+  // socket.
+  bool foreground = false;
+  // Where the master of the container's terminal goes (process.terminal): a socket to connect to, or one that
+  // is connected already. With `foreground` and neither, the terminal would have nobody to talk to: an error.
+  std::string console_socket;
+  int console_fd = -1;
+  // The container's 0, 1 and 2 when there is no terminal: descriptors of the caller. Default: its own.
+  int stdio[3] = {0, 1, 2};
+};
+
+// Makes the container and its init process, which waits for start(). On return the pid file and the state are
+// written and the hooks up to createContainer have run. On an error nothing is left behind.
+// The Child kills the init process when it is destroyed: detach() it or wait for it.
+Child create(const CreateOptions& options);
+
+// Lets the init process execute the program of process.args, and returns when it has (or throws why it could
+// not).
+void start(const Ref& container);
+
+oci::State state(const Ref& container);
+// Every container below `root`; a record that cannot be read is reported by log::warning and left out.
+// A missing root is an empty list.
+std::vector<oci::State> list(const std::string& root);
+
+enum class Whom { kInit, kAll };
+// Sends `signal` to the init process, or to every process of its cgroup.
+void kill(const Ref& container, int signal, Whom whom = Whom::kInit);
+
+enum class Force { kNo, kYes };
+// `delete`: removes what create made, then runs the poststop hooks. kYes kills a running container first,
+// cleans up after a create or delete that was killed, and is content when there is no such container.
+void remove(const Ref& container, Force force);
+
+}  // namespace crunlite::runtime
