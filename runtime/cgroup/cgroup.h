@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// The control groups of one container, on cgroup v1, v2 or both side by side (hybrid): where they will be,
+// making them, limits, members, freezing, killing and removing. It drives cgroupfs itself; it does not talk
+// to systemd, and it mounts nothing inside the container (that is rootfs/, from container_cgroup_mounts()).
+//
+//   CgroupPlan plan = plan_cgroup({.spec_path = …, .id = id, .owner = state_dir});  // write it to the record
+//   Cgroup cgroup = Cgroup::create(plan);             // removed again if we unwind
+//   cgroup.apply(spec.linux.resources);
+//   …clone3 with CLONE_INTO_CGROUP and cgroup.clone_fd(), if that is not -1…
+//   cgroup.join(child, InV2::kYes or kNo);            // every v1 hierarchy; before the child goes on
+//   cgroup.keep();
+//
+// A cgroup namespace takes its root from where the process is when it is made: on v1 and hybrid the child
+// unshares it after join(), not in clone3.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/unique_fd.h"
+#include "oci/spec.h"
+
+namespace crunlite::runtime {
+
+enum class CgroupManager { kCgroupfs, kSystemd, kDisabled };
+// "cgroupfs", "systemd", "disabled"; anything else is a kUsage error.
+CgroupManager parse_cgroup_manager(std::string_view name);
+std::string_view cgroup_manager_name(CgroupManager manager);
+
+// The container's place in one mounted hierarchy.
+struct CgroupHierarchy {
+  std::vector<std::string> controllers;  // v1: {"cpu","cpuacct"} or {"name=systemd"}; v2: what it may enable
+  bool v2 = false;
+  std::string mount_point;  // "/sys/fs/cgroup/memory"
+  std::string path;         // below the mount point, absolute, no "." or "..": "/crun-lite/web"
+
+  std::string full_path() const { return mount_point + path; }
+};
+
+// All places, chosen before any of them exists, so that they can be journalled first.
+struct CgroupPlan {
+  CgroupManager manager = CgroupManager::kCgroupfs;
+  std::string id;
+  std::string owner;                         // the state directory: tells two containers "web" apart
+  std::vector<CgroupHierarchy> hierarchies;  // empty with kDisabled
+
+  const CgroupHierarchy* v2() const;
+  const CgroupHierarchy* with_controller(std::string_view controller) const;
+};
+json::Value encode_cgroup_plan(const CgroupPlan& plan);
+CgroupPlan decode_cgroup_plan(const json::Reader& reader);
+
+struct CgroupRequest {
+  std::string spec_path;  // linux.cgroupsPath
+  std::string id;
+  std::string owner;
+  CgroupManager manager = CgroupManager::kCgroupfs;
+};
+// cgroupsPath as runc reads it: absolute is below the mount point, relative below our own cgroup (v2: beside
+// it, because a cgroup with processes cannot hand out controllers). Absent is /crun-lite/<id>.
+// Throws Error(kConfig) for "." and ".." components and NUL bytes (a path must not leave cgroupfs, R15),
+// Error(kUnsupported) when no cgroup file system is mounted and for kSystemd.
+CgroupPlan plan_cgroup(const CgroupRequest& request);
+// The plan of a container whose record is lost: every cgroup that carries the mark of (id, owner), which
+// create() leaves as an extended attribute. Never matches by name alone.
+CgroupPlan discover_cgroup(const std::string& id, const std::string& owner);
+
+// What a container mounts below /sys/fs/cgroup. With a cgroup namespace it mounts `type` with `data`; without
+// one it binds `host_path`.
+struct ContainerCgroupMount {
+  std::string
+      directory;     // "memory", "cpu,cpuacct", "systemd"; "" when v2 is all there is, "unified" in hybrid
+  std::string type;  // "cgroup" or "cgroup2"
+  std::string data;  // "memory", "none,name=systemd"; "" for v2
+  std::string host_path;  // "/sys/fs/cgroup/memory/crun-lite/web"
+};
+std::vector<ContainerCgroupMount> container_cgroup_mounts(const CgroupPlan& plan);
+
+enum class InV2 { kNo, kYes };
+
+class Cgroup {
+ public:
+  // Makes the directories, marks them, enables the v2 controllers and fills in v1's cpuset. Throws and
+  // leaves nothing behind; Error(kExists) when there are processes in it already.
+  static Cgroup create(const CgroupPlan& plan);
+  // Of a container that was made earlier (exec, kill, update, delete). Places that are gone are left out.
+  static Cgroup open(const CgroupPlan& plan);
+
+  Cgroup(Cgroup&&) noexcept;
+  Cgroup& operator=(Cgroup&&) noexcept;
+  ~Cgroup();  // create() without keep(): kills what is in it and removes it
+  void keep() { armed_ = false; }
+
+  // Every limit of the new container, and its device filter. Error(kUnsupported) names the controller that
+  // is missing and where.
+  void apply(const oci::Resources& resources);
+  // Later (`update`): only what is given; the device filter stays when there are no device rules.
+  void update(const oci::Resources& resources);
+
+  // The directory for clone3's CLONE_INTO_CGROUP; -1 where there is no cgroup v2 at all.
+  int clone_fd() const;
+  void join(pid_t pid, InV2 already);
+
+  void freeze();
+  void thaw();
+  bool frozen() const;
+  // Signals every process of it and of the cgroups inside. On return all of them have been signalled; wait
+  // for the end with remove() or the pidfd. Leaves nothing frozen.
+  void kill_all(int signal);
+  std::vector<pid_t> processes() const;
+
+  // Processes the kernel has killed for lack of memory; nothing when there is no memory controller.
+  std::optional<uint64_t> oom_kills() const;
+
+  // Waits until it is empty, removes it, the cgroups inside, and parents that crun-lite made and nobody uses.
+  // Bounded by `timeout`, then throws Error(kSystem) naming what is still in it. What is gone is fine.
+  void remove(std::chrono::milliseconds timeout = std::chrono::seconds(5));
+
+ private:
+  struct Place {
+    CgroupHierarchy where;
+    UniqueFd dir;
+    bool ours = false;  // made by crun-lite: carries our mark
+  };
+  Cgroup() = default;
+  const Place* place_of(std::string_view controller) const;
+  const Place* v2_place() const;
+
+  CgroupPlan plan_;
+  std::vector<Place> places_;
+  bool armed_ = false;
+  bool pids_zero_pending_ = false;  // pids.max = 0 would refuse the very clone that fills the cgroup
+};
+
+}  // namespace crunlite::runtime
