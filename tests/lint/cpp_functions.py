@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Iterator
 
-from support import code_only, line_of
+from lint_support import code_only, line_of
 
 
 @dataclass(frozen=True)

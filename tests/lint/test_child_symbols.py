@@ -14,7 +14,7 @@ import unittest
 from pathlib import Path
 from typing import Iterable, Iterator
 
-from support import ROOT, Finding, LintCase
+from lint_support import ROOT, Finding, LintCase
 
 CHILD_FLAGS = {"-fno-exceptions", "-fno-rtti"}
 # These must be among the child's libraries: the lint fails when one is renamed or loses its flags.

@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Iterator
 
-from support import Finding, LintCase, Tree, code_only, line_of, without_comments
+from lint_support import Finding, LintCase, Tree, code_only, line_of, without_comments
 
 
 @dataclass(frozen=True)

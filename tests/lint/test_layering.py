@@ -7,7 +7,7 @@ import re
 import unittest
 from typing import Iterator
 
-from support import Finding, LintCase, Tree, line_of, without_comments
+from lint_support import Finding, LintCase, Tree, line_of, without_comments
 
 LAYERS = {
     "base": 0,

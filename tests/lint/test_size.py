@@ -8,7 +8,7 @@ import unittest
 from typing import Iterator
 
 from cpp_functions import functions
-from support import CPP_SUFFIXES, Finding, LintCase, Tree
+from lint_support import CPP_SUFFIXES, Finding, LintCase, Tree
 
 MAX_FILE = 500
 MAX_FUNCTION = 60

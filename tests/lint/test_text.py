@@ -11,7 +11,7 @@ import unittest
 from pathlib import Path
 from typing import Iterator
 
-from support import ROOT, Finding, LintCase, Tree, line_of
+from lint_support import ROOT, Finding, LintCase, Tree, line_of
 
 SPDX = "SPDX-License-Identifier: Apache-2.0"
 NEEDS_SPDX = (".cc", ".h", ".py", ".sh", ".mk", "meson.build", "meson_options.txt", ".clang-tidy", ".yaml", ".yml")

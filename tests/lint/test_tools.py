@@ -10,7 +10,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from support import ROOT, project_tree
+from lint_support import ROOT, project_tree
 
 
 def _run(*command: str) -> subprocess.CompletedProcess:
