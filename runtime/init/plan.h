@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything the child needs to know, decided before it exists: it reads these values from its copy of the
+// parent's memory, allocates nothing and parses nothing. Built by runtime/plan.h, executed by
+// runtime/init/init.h. A field that is empty or -1 means that its step has nothing to do.
+#pragma once
+
+#include <sys/resource.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "rootfs/mount_op.h"
+#include "runtime/capabilities.h"
+#include "runtime/seccomp.h"
+
+namespace crunlite::runtime {
+
+// Null-terminated pointers for execve(2). The strings live in `owned`.
+struct StringArray {
+  std::vector<std::string> owned;
+  std::vector<char*> pointers;  // ends with `spare` + 1 null pointers
+};
+
+// An existing namespace to join: setns(fd, type).
+struct NamespaceJoin {
+  UniqueFd fd;
+  int type = 0;  // CLONE_NEW*
+  std::string path;
+};
+
+struct NamespacePlan {
+  uint64_t clone = 0;  // CLONE_NEW* for clone3
+  int unshare_late =
+      0;  // CLONE_NEWCGROUP (roots itself where the caller is *then*), CLONE_NEWTIME with offsets
+  std::vector<NamespaceJoin> join;            // by the child, user namespace first
+  std::vector<NamespaceJoin> join_by_parent;  // around the clone: pid; with a new user namespace also others
+  bool new_user = false;
+  bool joined_user = false;  // new namespaces must belong to the joined one: one more process in between
+  std::string time_offsets;  // for /proc/self/timens_offsets
+};
+
+struct HookPlan {
+  std::string path;
+  StringArray args;
+  StringArray env;
+  int timeout_ms = -1;  // none
+};
+
+struct Sysctl {
+  std::string path;  // below the procfs root: sys/net/ipv4/ip_forward
+  std::string value;
+};
+
+struct RlimitPlan {
+  int resource = 0;
+  rlimit limit{};
+  std::string name;
+};
+
+struct ConsolePlan {
+  bool wanted = false;
+  unsigned short rows = 0;  // 0 and 0: the kernel's default
+  unsigned short columns = 0;
+};
+
+struct IdMap {
+  uint32_t container_id = 0;
+  uint32_t host_id = 0;
+  uint32_t size = 0;
+};
+
+struct InitPlan {
+  // --- namespaces, and what the parent does for them
+  NamespacePlan namespaces;
+  std::vector<IdMap> uid_map;
+  std::vector<IdMap> gid_map;
+  bool deny_setgroups = false;
+  bool wait_for_placement = false;  // cgroup v1, id maps: before anything that depends on them
+  bool runtime_hooks = false;  // prestart or createRuntime: the parent runs them once the mounts are made
+  std::optional<int> oom_score_adj;  // written by the parent
+
+  // --- the root; absent for exec, whose mount namespace has one
+  std::optional<rootfs::RootfsPlan> rootfs;
+  std::string hostname;
+  std::string domainname;
+  std::vector<Sysctl> sysctls;
+  std::vector<HookPlan> create_container;
+  std::vector<HookPlan> start_container;
+  // The state document for those hooks' standard input; the pid as the container sees it comes in between.
+  std::string hook_state_head;
+  std::string hook_state_tail;
+
+  // --- the process
+  StringArray args;
+  StringArray env;            // with one spare slot for HOME
+  std::string search_path;    // PATH of the container
+  bool look_up_home = false;  // HOME from the image's /etc/passwd
+  std::string cwd;
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::vector<gid_t> groups;
+  bool set_groups = true;
+  std::optional<mode_t> umask;
+  std::vector<RlimitPlan> rlimits;
+  std::optional<CapabilityMasks> capabilities;
+  bool no_new_privileges = false;
+  std::optional<unsigned long> personality;
+  SeccompProgram seccomp;     // no instructions: none
+  std::string apparmor_exec;  // "exec PROFILE"
+  std::string selinux_exec;
+  std::string keyring;  // name of the new session keyring; empty: the caller's stays
+  ConsolePlan console;
+  int stdio[3] = {0, 1, 2};    // descriptors of the parent that become 0, 1 and 2, unless there is a console
+  unsigned preserved_fds = 0;  // 3 … 3 + n - 1 stay open
+
+  // The start gate (runtime/start_gate.h); invalid: the start message comes over the channel, from a parent
+  // that stays (run, exec).
+  UniqueFd gate;
+};
+
+}  // namespace crunlite::runtime
