@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole machine before and after a run of the suite: nothing that is ours may have been added to it. The
+tests watch themselves one by one; this catches what slips through between them."""
+import os
+import time
+
+from .count import Count
+from .probe import CGROUP_ROOT, mounts
+
+OURS = ('crl', 'crun-lite', 'crun_lite')
+
+
+def _ours(names):
+    return {n for n in names if any(word in n for word in OURS)}
+
+
+def _listed(directory):
+    try:
+        return [f'{directory}/{n}' for n in os.listdir(directory)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def snapshot():
+    """Mounts, links, cgroups and files in /run and /tmp that carry our names."""
+    cgroups = [path for path, _, _ in os.walk(CGROUP_ROOT)]
+    files = [f for d in ('/run', '/run/netns', '/run/crun-lite', '/tmp', '/dev/shm') for f in _listed(d)]
+    return {
+        'mount': _ours(' '.join(line.split()[3:5]) for line in mounts()),
+        'link': _ours(os.listdir('/sys/class/net')),
+        'cgroup': _ours(cgroups),
+        'file': _ours(files) | set(_listed('/run/crun-lite')),
+    }
+
+
+def compare(before, patience=10.0):
+    """One test: passed when all that is new has gone within `patience` seconds (other runs may be ending)."""
+    end = time.monotonic() + patience
+    while True:
+        now = snapshot()
+        new = [f'{kind}: {n}' for kind, names in now.items() for n in sorted(names - before[kind])]
+        # The state root itself stays, empty, like /run/lock: the next container uses it again.
+        new = [n for n in new if n != 'file: /run/crun-lite']
+        if not new:
+            print('  the machine is as it was before the tests', flush=True)
+            return Count(passed=1)
+        if time.monotonic() > end:
+            print('==== FAILED the machine is not as it was before the tests\n' + '\n'.join(new) + '\n====', flush=True)
+            return Count(failed=1)
+        time.sleep(0.5)
