@@ -162,7 +162,7 @@ const Value* Object::find(std::string_view key) const {
 }
 
 Value& Object::add(std::string key, Value value) {
-  return members_.emplace_back(std::move(key), std::move(value)).second;
+  return members_.emplace_back(Member{std::move(key), std::move(value)}).second;
 }
 
 void Object::set(std::string_view key, Value value) {

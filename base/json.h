@@ -17,12 +17,17 @@ namespace crunlite::json {
 
 class Value;
 using Array = std::vector<Value>;
-// Members in document order: what is written comes out as it was put in.
-using Member = std::pair<std::string, Value>;
+struct Member;
 
+// Members in document order: what is written comes out as it was put in.
 class Object {
  public:
-  Object() = default;
+  Object();
+  Object(const Object&);
+  Object(Object&&) noexcept;
+  Object& operator=(const Object&);
+  Object& operator=(Object&&) noexcept;
+  ~Object();
   Object(std::initializer_list<Member> members);
   const Value* find(std::string_view key) const;
   // Appends; the caller makes sure that the key is new.
@@ -30,10 +35,10 @@ class Object {
   // Replaces or appends.
   void set(std::string_view key, Value value);
   void erase(std::string_view key);
-  size_t size() const { return members_.size(); }
-  bool empty() const { return members_.empty(); }
-  auto begin() const { return members_.begin(); }
-  auto end() const { return members_.end(); }
+  size_t size() const;
+  bool empty() const;
+  const Member* begin() const;
+  const Member* end() const;
 
  private:
   std::vector<Member> members_;
@@ -76,6 +81,31 @@ struct Limits {
   size_t depth = 100;
   size_t bytes = 4u << 20;
 };
+
+// Not a std::pair, which must not be named before both its halves are complete.
+struct Member {
+  std::string first;
+  Value second;
+};
+
+inline Object::Object() = default;
+inline Object::Object(const Object&) = default;
+inline Object::Object(Object&&) noexcept = default;
+inline Object& Object::operator=(const Object&) = default;
+inline Object& Object::operator=(Object&&) noexcept = default;
+inline Object::~Object() = default;
+inline size_t Object::size() const {
+  return members_.size();
+}
+inline bool Object::empty() const {
+  return members_.empty();
+}
+inline const Member* Object::begin() const {
+  return members_.data();
+}
+inline const Member* Object::end() const {
+  return members_.data() + members_.size();
+}
 
 // Throws Error(kConfig): "NAME:LINE:COLUMN: …". `name` is what the document is called in the message.
 Value parse(std::string_view text, std::string_view name, Limits limits = {});

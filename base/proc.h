@@ -18,8 +18,8 @@ class Proc {
   // `path` is below the procfs root, without a leading slash. No link is followed, no mount is crossed.
   sys::Result<UniqueFd> open_file(const char* path, int flags) const;
   sys::Status write_file(const char* path, std::string_view content) const;
-  // Follows the magic link self/fd/N: reopens a descriptor with other flags.
-  sys::Result<UniqueFd> reopen(int fd, int flags) const;
+  // Follows the magic link self/fd/N: reopens the descriptor `target` with other flags.
+  sys::Result<UniqueFd> reopen(int target, int flags) const;
 
  private:
   UniqueFd root_;

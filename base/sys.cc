@@ -227,7 +227,7 @@ Result<Received> receive_with_fd(int socket, void* buffer, size_t size) {
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
   if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
       header->cmsg_len == CMSG_LEN(sizeof(int))) {
-    int fd;
+    int fd = -1;
     std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
     received.fd.reset(fd);
   }
