@@ -47,6 +47,30 @@ install_packages() {
   fi
 }
 
+# The sources this machine itself installs Debian from, as one-line entries; Debian's own where none can be read.
+debian_sources() {
+  local found
+  # shellcheck disable=SC2016  # $(SITE) and its like are apt's
+  found=$(apt-get indextargets --format 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(REPO_URI) $(RELEASE) $(COMPONENT)' \
+    'Created-By: Packages' 'Origin: Debian' 2>/dev/null | grep ' bookworm' | sort -u || true)
+  printf '%s\n' "${found:-deb http://deb.debian.org/debian bookworm main}"
+}
+
+# debian_root FILE [mmdebstrap option…]: a tar of a minimal Debian 12 root, from the sources and with the apt settings
+# of this machine.
+debian_root() {
+  local file=$1 option options=()
+  shift
+  while read -r option; do options+=(--aptopt="$option"); done < <(
+    apt-config dump | grep -iE '^Acquire::(https?::Proxy|Check-Valid-Until|Check-Date) ' || true)
+  debian_sources | mmdebstrap --variant=minbase --format=tar "${options[@]}" "$@" bookworm "$file" - \
+    >"$file.log" 2>&1 || {
+    tail -n 20 "$file.log" >&2
+    die "mmdebstrap failed (whole log: $file.log)"
+  }
+  rm -f "$file.log"
+}
+
 # build DIR [meson option…] [-- target…]: configures once (again when options are given and differ) and builds.
 build() {
   local dir=$1 options=() wanted
