@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -167,6 +168,21 @@ Status flock(int fd, int operation) {
   return status_of(retry([&] { return ::flock(fd, operation); }));
 }
 
+Status lock_file(int fd, Wait wait) {
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  const int command = wait == Wait::kYes ? F_SETLKW : F_SETLK;
+  return status_of(retry([&] { return ::fcntl(fd, command, &whole); }));
+}
+
+Result<pid_t> lock_holder(int fd) {
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  if (::fcntl(fd, F_GETLK, &whole) == -1) return fail();
+  if (whole.l_type == F_UNLCK) return 0;
+  return whole.l_pid > 0 ? whole.l_pid : -1;
+}
+
 Status fchdir(int fd) {
   return status_of(::fchdir(fd));
 }
@@ -311,6 +327,21 @@ Result<Exit> wait_pidfd(int pidfd) {
   siginfo_t info{};
   if (retry([&] { return ::waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED); }) == -1) return fail();
   return Exit{info.si_code, info.si_status};
+}
+
+Status reap_others(pid_t except) {
+  for (;;) {
+    siginfo_t info{};
+    if (retry([&] { return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT); }) == -1)
+      return errno == ECHILD ? kOk : fail();
+    if (info.si_pid == 0 || info.si_pid == except) return kOk;
+    if (retry([&] { return ::waitid(P_PID, static_cast<id_t>(info.si_pid), &info, WEXITED); }) == -1)
+      return fail();
+  }
+}
+
+Result<UniqueFd> signal_fd(const sigset_t& signals) {
+  return owned(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
 Status set_dumpable(bool on) {

@@ -56,6 +56,13 @@ Status ftruncate(int fd, off_t size);
 Status fsync(int fd);
 Status syncfs(int fd);
 Status flock(int fd, int operation);
+// A write lock on the whole file that belongs to this process (fcntl(2), F_SETLK): children do not share it,
+// and the kernel frees it when the process dies. Closing any descriptor of the file frees it too. EAGAIN:
+// taken.
+enum class Wait { kNo, kYes };
+Status lock_file(int fd, Wait wait);
+// Who holds a lock that lock_file() would wait for; 0: nobody. -1: somebody in another pid namespace.
+Result<pid_t> lock_holder(int fd);
 Status fchdir(int fd);
 Status close_range(unsigned first, unsigned last, unsigned flags);
 Result<UniqueFd> memfd_create(const char* name, unsigned flags);
@@ -111,6 +118,10 @@ struct Exit {
   int shell_code() const { return code == CLD_EXITED ? status : 128 + status; }
 };
 Result<Exit> wait_pidfd(int pidfd);
+// Reaps every child that has ended except this one, which its owner waits for.
+Status reap_others(pid_t except);
+// signalfd(2), non-blocking; the caller blocks the signals.
+Result<UniqueFd> signal_fd(const sigset_t& signals);
 Status set_dumpable(bool on);
 Status set_parent_death_signal(int signal);
 

@@ -163,12 +163,6 @@ Hook decode_hook(const Reader& at) {
   return hook;
 }
 
-Hooks decode_hooks(const Reader& at) {
-  Hooks hooks;
-  for (const HookPhase& phase : kHookPhases) hooks.*phase.hooks = list<Hook>(at, phase.name, decode_hook);
-  return hooks;
-}
-
 // --- linux -------------------------------------------------------------------------------------------------
 Namespace decode_namespace(const Reader& at) {
   return Namespace{.type = require_named(at, "type", "namespace", kNamespaceTypes),
@@ -317,6 +311,12 @@ Linux decode_linux(const Reader& at) {
 }
 
 }  // namespace
+
+Hooks decode_hooks(const Reader& at) {
+  Hooks hooks;
+  for (const HookPhase& phase : kHookPhases) hooks.*phase.hooks = list<Hook>(at, phase.name, decode_hook);
+  return hooks;
+}
 
 Spec decode_spec(const json::Value& document, std::vector<std::string>& problems) {
   Spec spec;

@@ -18,4 +18,8 @@ Spec decode_spec(const json::Value& document, std::vector<std::string>& problems
 // The document that decodes to `spec`: members in the specification's order, absent ones left out.
 json::Value encode_spec(const Spec& spec);
 
+// The hooks on their own: the runtime keeps some of them in its record.
+Hooks decode_hooks(const json::Reader& at);
+json::Object encode_hooks(const Hooks& hooks);
+
 }  // namespace crunlite::oci

@@ -115,12 +115,6 @@ Object encode_hook(const Hook& h) {
       .take();
 }
 
-Object encode_hooks(const Hooks& hooks) {
-  Members out;
-  for (const HookPhase& phase : kHookPhases) out.list(phase.name, hooks.*phase.hooks, encode_hook);
-  return out.take();
-}
-
 Object encode_namespace(const Namespace& n) {
   return Members().always("type", name_of(kNamespaceTypes, n.type)).text("path", n.path).take();
 }
@@ -229,6 +223,12 @@ Object encode_linux(const Linux& l) {
 }
 
 }  // namespace
+
+Object encode_hooks(const Hooks& hooks) {
+  Members out;
+  for (const HookPhase& phase : kHookPhases) out.list(phase.name, hooks.*phase.hooks, encode_hook);
+  return out.take();
+}
 
 json::Value encode_spec(const Spec& spec) {
   Members out;

@@ -9,6 +9,7 @@
 
 #include "base/child.h"
 #include "oci/state.h"
+#include "runtime/cgroup/cgroup.h"
 
 namespace crunlite::runtime {
 
@@ -20,25 +21,18 @@ struct Ref {
   std::string id;
 };
 
-enum class CgroupManager {
-  kCgroupfs,
-  kDisabled,  // the container stays in the caller's cgroup
-};
-
 struct CreateOptions {
   Ref container;
   std::string bundle = ".";
   std::string config_file = "config.json";  // relative to the bundle unless absolute
   std::string pid_file;                     // empty: none
   CgroupManager cgroup_manager = CgroupManager::kCgroupfs;
-  int preserve_fds = 0;  // descriptors 3 … 3+N-1 are passed on to the container's process
+  unsigned preserve_fds = 0;  // descriptors 3 … 3+N-1 are passed on to the container's process
+  unsigned listen_fds = 0;    // of those, what the caller's LISTEN_FDS says: sd_listen_fds(3)
   bool no_pivot = false;
   bool no_new_keyring = false;
-  // The caller keeps the Child and waits for it; otherwise it detaches, and a terminal needs a console
-  // socket.
-  bool foreground = false;
   // Where the master of the container's terminal goes (process.terminal): a socket to connect to, or one that
-  // is connected already. With `foreground` and neither, the terminal would have nobody to talk to: an error.
+  // is connected already and is then ignored when there is no terminal.
   std::string console_socket;
   int console_fd = -1;
   // The container's 0, 1 and 2 when there is no terminal: descriptors of the caller. Default: its own.
@@ -53,6 +47,16 @@ Child create(const CreateOptions& options);
 // Lets the init process execute the program of process.args, and returns when it has (or throws why it could
 // not).
 void start(const Ref& container);
+
+struct RunOptions {
+  CreateOptions create;
+  bool detach = false;
+  bool keep = false;      // leave the container's record and cgroups when it has ended
+  bool subreaper = true;  // its orphans become ours while we wait
+};
+// create and start; unless detached, stays in the foreground, then deletes it. Gives the exit code: the
+// container's, 128 + n for a signal, or 0 when detached.
+int run(const RunOptions& options);
 
 oci::State state(const Ref& container);
 // Every container below `root`; a record that cannot be read is reported by log::warning and left out.

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hooks that run in the runtime's own namespaces: prestart, createRuntime, poststart and poststop (config.md,
+// POSIX Hooks). Those that run inside the container are the init's work.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "oci/spec.h"
+#include "oci/state.h"
+
+namespace crunlite::runtime {
+
+// Runs them in order; each reads the state document from its standard input. Throws Error at the first that
+// fails, is killed, or outlives its timeout, with the end of what it wrote to standard error.
+void run_hooks(std::string_view phase, const std::vector<oci::Hook>& hooks, const oci::State& state);
+
+// The same for poststop: every hook runs, and a failure is only a warning (runtime.md, Lifecycle 13).
+void run_poststop_hooks(const std::vector<oci::Hook>& hooks, const oci::State& state);
+
+}  // namespace crunlite::runtime

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/error.h"
+#include "runtime/runtime.h"
+#include "runtime/status.h"
+
+namespace crunlite::runtime {
+
+void kill(const Ref& container, int signal, Whom whom) {
+  const StateDir dir = StateDir::open(container);
+  const Record record = dir.read();
+  const Situation now = situation_of(dir, record, open_proc());
+  if (whom == Whom::kAll) {
+    // Also when the init has ended: without a pid namespace of their own the other processes may live on.
+    Cgroup::open(record.cgroup).kill_all(signal);
+    return;
+  }
+  const sys::Status sent = now.init ? sys::pidfd_send_signal(now.init->get(), signal) : sys::Status(ESRCH);
+  if (sent.error() == ESRCH) throw Error(ErrorKind::kState, "container not running");
+  check(sent, "send signal ", signal, " to container ", container.id);
+}
+
+}  // namespace crunlite::runtime

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/error.h"
+#include "runtime/hooks.h"
+#include "runtime/runtime.h"
+#include "runtime/start_gate.h"
+#include "runtime/status.h"
+
+namespace crunlite::runtime {
+namespace {
+
+void require_created(oci::Status status) {
+  switch (status) {
+    case oci::Status::kCreated:
+      return;
+    case oci::Status::kStopped:
+      throw Error(ErrorKind::kState, "cannot start a container that has stopped");
+    case oci::Status::kCreating:
+      throw Error(ErrorKind::kState, "cannot start a container that is still being created");
+    case oci::Status::kRunning:
+    case oci::Status::kPaused:
+      throw Error(ErrorKind::kState, "cannot start an already running container");
+  }
+}
+
+}  // namespace
+
+void start(const Ref& container) {
+  StateDir dir = StateDir::open(container);
+  // Of many starts at once, one finds it created.
+  dir.lock();
+  const Record record = dir.read();
+  const Situation now = situation_of(dir, record, open_proc());
+  require_created(now.status);
+  with_context("unable to start container process", [&] { StartGate::open(dir.fd()); });
+  // A hook may call us: it must not find the container locked.
+  dir.unlock();
+  try {
+    run_hooks("poststart", record.poststart, hook_state(record, oci::Status::kRunning, record.init.pid));
+  } catch (const Error&) {
+    (void)sys::pidfd_send_signal(now.init->get(), SIGKILL);
+    throw;
+  }
+}
+
+}  // namespace crunlite::runtime
