@@ -167,6 +167,15 @@ Status syncfs(int fd) {
 Status flock(int fd, int operation) {
   return status_of(retry([&] { return ::flock(fd, operation); }));
 }
+Status set_xattr(int fd, const char* name, std::string_view value) {
+  return status_of(::fsetxattr(fd, name, value.data(), value.size(), 0));
+}
+Result<size_t> get_xattr(int fd, const char* name, char* buffer, size_t size) {
+  return size_of(::fgetxattr(fd, name, buffer, size));
+}
+Status remove_xattr(int fd, const char* name) {
+  return status_of(::fremovexattr(fd, name));
+}
 
 Status lock_file(int fd, Wait wait) {
   struct flock whole {};

@@ -63,6 +63,9 @@ enum class Wait { kNo, kYes };
 Status lock_file(int fd, Wait wait);
 // Who holds a lock that lock_file() would wait for; 0: nobody. -1: somebody in another pid namespace.
 Result<pid_t> lock_holder(int fd);
+Status set_xattr(int fd, const char* name, std::string_view value);
+Result<size_t> get_xattr(int fd, const char* name, char* buffer, size_t size);
+Status remove_xattr(int fd, const char* name);
 Status fchdir(int fd);
 Status close_range(unsigned first, unsigned last, unsigned flags);
 Result<UniqueFd> memfd_create(const char* name, unsigned flags);

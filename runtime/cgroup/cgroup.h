@@ -38,6 +38,7 @@ struct CgroupHierarchy {
   bool v2 = false;
   std::string mount_point;  // "/sys/fs/cgroup/memory"
   std::string path;         // below the mount point, absolute, no "." or "..": "/crun-lite/web"
+  bool existed = false;     // somebody else had made it before: used, never removed
 
   std::string full_path() const { return mount_point + path; }
 };
@@ -109,8 +110,8 @@ class Cgroup {
   void freeze();
   void thaw();
   bool frozen() const;
-  // Signals every process of it and of the cgroups inside. On return all of them have been signalled; wait
-  // for the end with remove() or the pidfd. Leaves nothing frozen.
+  // Signals every process of it and of the cgroups inside; with SIGKILL it also thaws them, so that they can
+  // die. On return all of them have been signalled; the pidfd or remove() waits for the end.
   void kill_all(int signal);
   std::vector<pid_t> processes() const;
 
@@ -130,6 +131,12 @@ class Cgroup {
   Cgroup() = default;
   const Place* place_of(std::string_view controller) const;
   const Place* v2_place() const;
+  void apply_limits(const oci::Resources& resources);
+  void apply_unified(const oci::Resources& resources);
+  void apply_devices(const std::vector<oci::DeviceRule>& rules);
+  std::vector<pid_t> all_processes() const;
+  void signal_all(int signal);
+  void thaw_everything();
 
   CgroupPlan plan_;
   std::vector<Place> places_;

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/cgroup/cgroup.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "runtime/cgroup/devices.h"
+#include "runtime/cgroup/members.h"
+#include "runtime/cgroup/tree.h"
+
+namespace crunlite::runtime {
+namespace {
+
+constexpr std::chrono::seconds kFreezeTimeout{2};
+constexpr std::chrono::seconds kUndoTimeout{2};
+constexpr int kKillRounds = 64;
+
+Deadline in(std::chrono::milliseconds time) {
+  return std::chrono::steady_clock::now() + time;
+}
+
+UniqueFd open_root(const CgroupHierarchy& where) {
+  return open_cgroup_root(where.mount_point, where.v2 ? CgroupVersion::kV2 : CgroupVersion::kV1);
+}
+
+bool has(const CgroupHierarchy& where, std::string_view controller) {
+  return std::find(where.controllers.begin(), where.controllers.end(), controller) != where.controllers.end();
+}
+
+// A cgroup of cpuset v1 takes no process before it has CPUs and memory nodes: empty ones get their parent's.
+void inherit_cpuset(int dir, int parent) {
+  for (const char* file : {"cpuset.cpus", "cpuset.mems"}) {
+    if (!trim(read_cgroup_file(dir, file).value_or("")).empty()) continue;
+    const std::string above(trim(read_cgroup_file(parent, file).value_or("")));
+    if (!above.empty()) check(write_cgroup_file(dir, file, above), "write ", quote(above), " to ", file);
+  }
+}
+
+// Where v2 stands alone all controllers are handed down, as other runtimes do, so that statistics are there;
+// in a hybrid they stay with whoever manages v2, until `unified` asks for one.
+std::function<void(int, int)> prepare_level(const CgroupHierarchy& where, bool alone) {
+  if (where.v2 && alone) return [&where](int, int parent) { enable_controllers(parent, where.controllers); };
+  if (!where.v2 && has(where, "cpuset")) return inherit_cpuset;
+  return [](int, int) {};
+}
+
+// An unprivileged caller usually owns a place in one hierarchy and none in the others.
+bool may_do_without(const CgroupHierarchy& where, int error) {
+  return !where.v2 && ::geteuid() != 0 && (error == EACCES || error == EPERM || error == EROFS);
+}
+
+Error missing_file(const CgroupHierarchy& where, std::string_view controller, const std::string& file) {
+  // Not the kernel's own words: callers take those for a missing executable.
+  Error error(ErrorKind::kUnsupported, "the ", controller, " controller of cgroup v", where.v2 ? 2 : 1,
+              " offers no ", file, " in ", where.full_path());
+  error.with_remedy(where.v2
+                        ? "the controller is not enabled there: see cgroup.controllers in that directory and "
+                          "cgroup.subtree_control above it (a cgroup with processes cannot hand it down)"
+                        : "the kernel is built or booted without it");
+  return error;
+}
+
+// Values that depend on each other (limit and limit with swap, quota and period) are refused with EINVAL in
+// one order and taken in the other, depending on what is there: those are written once more after the rest.
+void write_settings(int dir, const CgroupHierarchy& where, std::string_view controller,
+                    const Settings& settings) {
+  std::vector<const Setting*> refused;
+  const auto write = [&](const Setting& setting, bool again) {
+    const sys::Status status = write_cgroup_file(dir, setting.file, setting.value);
+    if (status.ok() || (status.error() == ENOENT && setting.optional)) return;
+    if (status.error() == ENOENT) throw missing_file(where, controller, setting.file);
+    if (status.error() == EINVAL && !again) {
+      refused.push_back(&setting);
+      return;
+    }
+    throw SysError(status.error(), "write ", quote(setting.value), " to ", where.full_path(), "/",
+                   setting.file);
+  };
+  for (const Setting& setting : settings) write(setting, false);
+  for (const Setting* setting : refused) write(*setting, true);
+}
+
+}  // namespace
+
+Cgroup::Cgroup(Cgroup&& other) noexcept
+    : plan_(std::move(other.plan_)),
+      places_(std::move(other.places_)),
+      armed_(std::exchange(other.armed_, false)),
+      pids_zero_pending_(other.pids_zero_pending_) {}
+
+Cgroup& Cgroup::operator=(Cgroup&& other) noexcept {
+  Cgroup moved(std::move(other));
+  std::swap(plan_, moved.plan_);
+  std::swap(places_, moved.places_);
+  std::swap(armed_, moved.armed_);
+  std::swap(pids_zero_pending_, moved.pids_zero_pending_);
+  return *this;
+}
+
+Cgroup::~Cgroup() {
+  if (!armed_) return;
+  try {
+    kill_all(SIGKILL);
+    remove(kUndoTimeout);
+  } catch (const std::exception& error) {
+    log::warning(error.what());
+  }
+}
+
+Cgroup Cgroup::create(const CgroupPlan& plan) {
+  Cgroup cgroup;
+  cgroup.plan_ = plan;
+  cgroup.armed_ = true;
+  const std::string mark = cgroup_owner_mark(plan.owner, plan.id);
+  const bool v2_alone = plan.hierarchies.size() == 1;
+  for (const CgroupHierarchy& where : plan.hierarchies) {
+    const UniqueFd root = open_root(where);
+    MadeCgroup made;
+    try {
+      made = make_cgroup(root.get(), where.path, prepare_level(where, v2_alone));
+    } catch (const SysError& error) {
+      if (may_do_without(where, error.error())) continue;
+      throw;
+    }
+    const bool ours = made.made || cgroup_mark(made.dir.get(), CgroupMark::kMade) == mark;
+    if (!made.made && !cgroup_processes(made.dir.get()).empty())
+      throw Error(ErrorKind::kExists, "the cgroup ", where.full_path(), " has processes in it already");
+    mark_cgroup(made.dir.get(), ours ? CgroupMark::kMade : CgroupMark::kAdopted, mark);
+    cgroup.places_.push_back({.where = where, .dir = std::move(made.dir), .ours = ours});
+  }
+  return cgroup;
+}
+
+Cgroup Cgroup::open(const CgroupPlan& plan) {
+  Cgroup cgroup;
+  cgroup.plan_ = plan;
+  const std::string mark = cgroup_owner_mark(plan.owner, plan.id);
+  for (const CgroupHierarchy& where : plan.hierarchies) {
+    const UniqueFd root = open_root(where);
+    sys::Result<UniqueFd> dir = open_cgroup(root.get(), where.path);
+    if (dir.error() == ENOENT) continue;
+    UniqueFd opened = check(std::move(dir), "open cgroup ", where.full_path());
+    const std::string made = cgroup_mark(opened.get(), CgroupMark::kMade);
+    const std::string adopted = cgroup_mark(opened.get(), CgroupMark::kAdopted);
+    // A record may be older than what stands at its path now. Without our mark it is ours only if it is
+    // empty: create() was killed between making and marking.
+    const bool unmarked =
+        made.empty() && adopted.empty() && !where.existed && cgroup_processes(opened.get()).empty();
+    if (made != mark && adopted != mark && !unmarked) continue;
+    cgroup.places_.push_back({.where = where, .dir = std::move(opened), .ours = made == mark || unmarked});
+  }
+  return cgroup;
+}
+
+const Cgroup::Place* Cgroup::place_of(std::string_view controller) const {
+  for (const Place& place : places_) {
+    if (has(place.where, controller)) return &place;
+  }
+  return nullptr;
+}
+
+const Cgroup::Place* Cgroup::v2_place() const {
+  for (const Place& place : places_) {
+    if (place.where.v2) return &place;
+  }
+  return nullptr;
+}
+
+void Cgroup::apply(const oci::Resources& resources) {
+  apply_limits(resources);
+  apply_devices(resources.devices);
+  apply_unified(resources);
+}
+
+void Cgroup::update(const oci::Resources& resources) {
+  apply_limits(resources);
+  if (!resources.devices.empty()) apply_devices(resources.devices);
+  apply_unified(resources);
+}
+
+void Cgroup::apply_limits(const oci::Resources& resources) {
+  const bool v2_alone = plan_.hierarchies.size() == 1 && plan_.v2();
+  for (const Controller& controller : kControllers) {
+    const Place* place = place_of(controller.name);
+    const CurrentValue current = [&](const std::string& file) {
+      return place ? read_cgroup_file(place->dir.get(), file) : std::nullopt;
+    };
+    const bool v2 = place ? place->where.v2 : v2_alone;
+    Settings settings = (v2 ? controller.v2 : controller.v1)(resources, current);
+    if (settings.empty()) continue;
+    if (plan_.manager == CgroupManager::kDisabled) {
+      // podman writes a limit of 0 processes when it asks for no cgroups at all.
+      if (settings == Settings{{"pids.max", "0"}}) continue;
+      throw Error(ErrorKind::kUnsupported, "linux.resources asks for a limit (", settings.front().file,
+                  ") and the cgroup manager is disabled");
+    }
+    if (!place)
+      throw Error(ErrorKind::kUnsupported, "linux.resources needs the ", controller.name,
+                  " controller, which is not in any cgroup hierarchy that is mounted here")
+          .with_remedy(cat("enable it (see /proc/cgroups) or leave ", settings.front().file, " unset"));
+    // The clone into a cgroup that admits no process would fail: the limit comes with join().
+    if (v2 && settings == Settings{{"pids.max", "0"}} && cgroup_processes(place->dir.get()).empty()) {
+      pids_zero_pending_ = true;
+      continue;
+    }
+    write_settings(place->dir.get(), place->where, controller.name, settings);
+  }
+}
+
+void Cgroup::apply_unified(const oci::Resources& resources) {
+  const Settings settings = unified(resources);
+  if (settings.empty()) return;
+  const Place* place = v2_place();
+  if (!place)
+    throw Error(ErrorKind::kUnsupported,
+                "linux.resources.unified needs cgroup v2, which is not mounted here");
+  std::vector<std::string> needed;
+  for (const Setting& setting : settings) needed.push_back(setting.file.substr(0, setting.file.find('.')));
+  const UniqueFd root = open_root(place->where);
+  (void)make_cgroup(root.get(), place->where.path,
+                    [&](int, int parent) { enable_controllers(parent, needed); });
+  for (size_t i = 0; i < settings.size(); ++i)
+    write_settings(place->dir.get(), place->where, needed[i], {settings[i]});
+}
+
+void Cgroup::apply_devices(const std::vector<oci::DeviceRule>& rules) {
+  if (plan_.manager == CgroupManager::kDisabled) return;
+  const std::vector<oci::DeviceRule> all = with_default_devices(rules);
+  const Place* place = place_of("devices");
+  if (!place) place = v2_place();
+  try {
+    if (!place)
+      throw SysError(EPERM, "restrict devices: there is neither the devices controller of v1 nor cgroup v2");
+    if (place->where.v2) {
+      attach_device_program(place->dir.get(), device_program(all));
+    } else {
+      write_settings(place->dir.get(), place->where, "devices", device_settings_v1(all));
+    }
+  } catch (const SysError& error) {
+    // There nobody can make a device node, and the runtime binds only the harmless ones.
+    if ((error.error() == EPERM || error.error() == EACCES) && in_user_namespace()) return;
+    throw;
+  }
+}
+
+int Cgroup::clone_fd() const {
+  const Place* place = v2_place();
+  return place ? place->dir.get() : -1;
+}
+
+void Cgroup::join(pid_t pid, InV2 already) {
+  // All of them, back to back: the first move waits for an RCU grace period (0.12 ms here) that the others
+  // share (0.02 ms each), so leaving some out would save nothing and cost callers their statistics.
+  const std::string text = cat(pid);
+  for (const Place& place : places_) {
+    if (place.where.v2 && already == InV2::kYes) continue;
+    check(write_cgroup_file(place.dir.get(), "cgroup.procs", text), "move process ", pid, " to cgroup ",
+          place.where.full_path());
+  }
+  if (!std::exchange(pids_zero_pending_, false)) return;
+  const Place* pids = place_of("pids");
+  write_settings(pids->dir.get(), pids->where, "pids", {{"pids.max", "0"}});
+}
+
+void Cgroup::freeze() {
+  const Place* v2 = v2_place();
+  const Place* v1 = place_of("freezer");
+  if (v2) {
+    freeze_v2(v2->dir.get(), in(kFreezeTimeout));
+  } else if (v1) {
+    freeze_v1(v1->dir.get(), in(kFreezeTimeout));
+  } else {
+    throw Error(ErrorKind::kUnsupported, "the container cannot be frozen: it is in no cgroup with a freezer");
+  }
+}
+
+void Cgroup::thaw() {
+  // Either may have been used, by us or by the caller.
+  if (const Place* v2 = v2_place())
+    check(write_cgroup_file(v2->dir.get(), "cgroup.freeze", "0"), "thaw the container");
+  if (const Place* v1 = place_of("freezer"))
+    check(write_cgroup_file(v1->dir.get(), "freezer.state", "THAWED"), "thaw the container");
+}
+
+bool Cgroup::frozen() const {
+  const Place* v2 = v2_place();
+  if (v2 && trim(read_cgroup_file(v2->dir.get(), "cgroup.freeze").value_or("0")) == "1") return true;
+  const Place* v1 = place_of("freezer");
+  return v1 && trim(read_cgroup_file(v1->dir.get(), "freezer.state").value_or("THAWED")) != "THAWED";
+}
+
+void Cgroup::thaw_everything() {
+  if (const Place* v2 = v2_place()) thaw_tree_v2(v2->dir.get());
+  if (const Place* v1 = place_of("freezer")) thaw_tree_v1(v1->dir.get());
+}
+
+void Cgroup::kill_all(int signal) {
+  if (signal != SIGKILL) {
+    signal_all(signal);
+    return;
+  }
+  const Place* v2 = v2_place();
+  // Since 5.14 the kernel kills a whole tree at once, forks included. What has left the v2 cgroup and is
+  // still in one of v1, or all on an older kernel, is signalled one by one.
+  const bool killed = v2 && write_cgroup_file(v2->dir.get(), "cgroup.kill", "1").ok();
+  if (!killed && (v2 || place_of("freezer"))) {
+    try {
+      freeze();  // so that none of them forks away
+    } catch (const Error& error) {
+      log::debug(error.what());  // the rounds below reach them too
+    }
+  }
+  try {
+    signal_all(SIGKILL);
+  } catch (...) {
+    thaw_everything();
+    throw;
+  }
+  thaw_everything();  // a frozen task of v1 dies only when it runs
+}
+
+std::vector<pid_t> Cgroup::all_processes() const {
+  std::set<pid_t> all;
+  for (const Place& place : places_) {
+    for (const pid_t pid : cgroup_processes(place.dir.get())) all.insert(pid);
+  }
+  all.erase(::getpid());
+  return {all.begin(), all.end()};
+}
+
+void Cgroup::signal_all(int signal) {
+  std::set<pid_t> done;
+  sys::Status failed = sys::kOk;
+  for (int round = 0; round < kKillRounds; ++round) {
+    std::vector<pid_t> fresh = all_processes();
+    std::erase_if(fresh, [&](pid_t pid) { return done.contains(pid); });
+    if (fresh.empty()) break;
+    const sys::Status status = signal_members(fresh, signal, [this] { return all_processes(); });
+    if (failed.ok()) failed = status;
+    done.insert(fresh.begin(), fresh.end());
+    if (signal != SIGKILL) break;  // a process that forks on SIGTERM must not keep us here
+  }
+  check(failed, "send signal ", signal, " to the container's processes");
+}
+
+std::vector<pid_t> Cgroup::processes() const {
+  // In a hybrid all of them are in v2 as well; in v1 every hierarchy has the same.
+  const Place* place = v2_place();
+  if (!place && !places_.empty()) place = &places_.front();
+  return place ? cgroup_processes(place->dir.get()) : std::vector<pid_t>();
+}
+
+std::optional<uint64_t> Cgroup::oom_kills() const {
+  const Place* place = place_of("memory");
+  if (!place) return std::nullopt;
+  const auto count = [](int dir, const char* file) {
+    const std::string text = read_cgroup_file(dir, file).value_or("");
+    return parse_number<uint64_t>(flat_value(text, "oom_kill")).value_or(0);
+  };
+  // v2 counts the cgroups inside, v1 does not.
+  if (place->where.v2) return count(place->dir.get(), "memory.events");
+  uint64_t sum = 0;
+  walk_cgroups(place->dir.get(), [&](int dir) { sum += count(dir, "memory.oom_control"); });
+  return sum;
+}
+
+void Cgroup::remove(std::chrono::milliseconds timeout) {
+  const Deadline deadline = in(timeout);
+  std::string stuck;
+  // v2 first: its event tells when the last process is gone, and then v1 is empty too.
+  std::stable_partition(places_.begin(), places_.end(), [](const Place& place) { return place.where.v2; });
+  for (const Place& place : places_) {
+    const UniqueFd root = open_root(place.where);
+    if (!place.ours) {
+      unmark_cgroup(place.dir.get(), CgroupMark::kAdopted);
+      continue;
+    }
+    sys::Status status = remove_cgroup(root.get(), place.where.path);
+    for (int round = 0; status.error() == EBUSY && std::chrono::steady_clock::now() < deadline; ++round) {
+      (place.where.v2 ? wait_for_exit_v2 : wait_for_exit_v1)(place.dir.get(), round, deadline);
+      status = remove_cgroup(root.get(), place.where.path);
+    }
+    if (!status.ok() && status.error() != ENOENT) {
+      std::string pids;
+      for (const pid_t pid : cgroup_processes(place.dir.get())) pids += cat(" ", pid);
+      stuck += cat(stuck.empty() ? "" : "; ", place.where.full_path(), ": ", error_text(status.error()),
+                   pids.empty() ? "" : ", processes", pids);
+      continue;
+    }
+    remove_made_parents(root.get(), place.where.path);
+  }
+  armed_ = false;
+  if (!stuck.empty()) throw Error(ErrorKind::kSystem, "remove cgroup: ", stuck);
+}
+
+}  // namespace crunlite::runtime

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a container's cgroups will be, were, and are seen from inside.
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "runtime/cgroup/cgroup.h"
+#include "runtime/cgroup/mounts.h"
+#include "runtime/cgroup/tree.h"
+
+namespace crunlite::runtime {
+namespace {
+
+struct ManagerName {
+  CgroupManager manager;
+  std::string_view name;
+};
+constexpr ManagerName kManagers[] = {
+    {CgroupManager::kCgroupfs, "cgroupfs"},
+    {CgroupManager::kSystemd, "systemd"},
+    {CgroupManager::kDisabled, "disabled"},
+};
+
+constexpr std::string_view kDefaultParent = "/crun-lite/";
+
+std::string parent_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "" : path.substr(0, slash);
+}
+
+std::string place_in(const MountedHierarchy& here, const CgroupRequest& request) {
+  const std::string& wanted = request.spec_path;
+  std::string path;
+  if (wanted.empty()) {
+    path = cat(kDefaultParent, request.id);
+  } else if (wanted.front() == '/') {
+    path = wanted;
+  } else {
+    if (here.own_path.empty())
+      throw Error(ErrorKind::kUnsupported, "the relative cgroup path ", quote(wanted),
+                  " has no meaning here: this process is outside of the cgroups mounted on ",
+                  here.mount_point)
+          .with_remedy("use an absolute cgroupsPath");
+    path = cat(here.v2 ? parent_of(here.own_path) : here.own_path, "/", wanted);
+  }
+  const std::vector<std::string> components = cgroup_components(path);
+  if (components.empty())
+    throw Error(ErrorKind::kConfig, "cgroup path ", quote(wanted), " is the root cgroup")
+        .with_remedy("name a cgroup of the container's own, such as /crun-lite/web");
+  return cat("/", join(components, "/"));
+}
+
+UniqueFd open_hierarchy(const std::string& mount_point, bool v2) {
+  return open_cgroup_root(mount_point, v2 ? CgroupVersion::kV2 : CgroupVersion::kV1);
+}
+
+void require_cgroupfs(CgroupManager manager) {
+  if (manager == CgroupManager::kSystemd)
+    throw Error(ErrorKind::kUnsupported, "the systemd cgroup manager is not supported by this build")
+        .with_remedy("use --cgroup-manager cgroupfs, and leave out --systemd-cgroup");
+}
+
+}  // namespace
+
+CgroupManager parse_cgroup_manager(std::string_view name) {
+  for (const ManagerName& known : kManagers) {
+    if (known.name == name) return known.manager;
+  }
+  throw Error(ErrorKind::kUsage, "unknown cgroup manager ", quote(name),
+              ": it is one of cgroupfs, systemd and disabled");
+}
+
+std::string_view cgroup_manager_name(CgroupManager manager) {
+  for (const ManagerName& known : kManagers) {
+    if (known.manager == manager) return known.name;
+  }
+  return "";
+}
+
+const CgroupHierarchy* CgroupPlan::v2() const {
+  for (const CgroupHierarchy& here : hierarchies) {
+    if (here.v2) return &here;
+  }
+  return nullptr;
+}
+
+const CgroupHierarchy* CgroupPlan::with_controller(std::string_view controller) const {
+  for (const CgroupHierarchy& here : hierarchies) {
+    if (std::find(here.controllers.begin(), here.controllers.end(), controller) != here.controllers.end())
+      return &here;
+  }
+  return nullptr;
+}
+
+CgroupPlan plan_cgroup(const CgroupRequest& request) {
+  require_cgroupfs(request.manager);
+  CgroupPlan plan{.manager = request.manager, .id = request.id, .owner = request.owner};
+  // A hostile path is an error on every machine and with every manager.
+  (void)cgroup_components(request.spec_path);
+  if (request.manager == CgroupManager::kDisabled) return plan;
+  for (MountedHierarchy& here : mounted_hierarchies()) {
+    std::string path = place_in(here, request);
+    const UniqueFd root = open_hierarchy(here.mount_point, here.v2);
+    const bool existed = open_cgroup(root.get(), path).ok();
+    plan.hierarchies.push_back({.controllers = std::move(here.controllers),
+                                .v2 = here.v2,
+                                .mount_point = std::move(here.mount_point),
+                                .path = std::move(path),
+                                .existed = existed});
+  }
+  if (plan.hierarchies.empty())
+    throw Error(ErrorKind::kUnsupported, "no cgroup file system is mounted")
+        .with_remedy("mount cgroup2 on /sys/fs/cgroup, or use --cgroup-manager disabled");
+  return plan;
+}
+
+CgroupPlan discover_cgroup(const std::string& id, const std::string& owner) {
+  CgroupPlan plan{.manager = CgroupManager::kCgroupfs, .id = id, .owner = owner};
+  const std::string mark = cgroup_owner_mark(owner, id);
+  for (const MountedHierarchy& here : mounted_hierarchies()) {
+    const UniqueFd root = open_hierarchy(here.mount_point, here.v2);
+    for (std::string& path : find_marked_cgroups(root.get(), mark)) {
+      plan.hierarchies.push_back({.controllers = here.controllers,
+                                  .v2 = here.v2,
+                                  .mount_point = here.mount_point,
+                                  .path = std::move(path)});
+    }
+  }
+  return plan;
+}
+
+std::vector<ContainerCgroupMount> container_cgroup_mounts(const CgroupPlan& plan) {
+  constexpr std::string_view kNamed = "name=";
+  std::vector<ContainerCgroupMount> mounts;
+  const bool hybrid = plan.hierarchies.size() > 1;
+  for (const CgroupHierarchy& here : plan.hierarchies) {
+    ContainerCgroupMount mount{.host_path = here.full_path()};
+    if (here.v2) {
+      mount.type = "cgroup2";
+      mount.directory = hybrid ? "unified" : "";
+    } else {
+      const std::string list = join(here.controllers, ",");
+      const bool named = list.compare(0, kNamed.size(), kNamed) == 0;
+      mount.type = "cgroup";
+      mount.directory = named ? list.substr(kNamed.size()) : list;
+      mount.data = named ? "none," + list : list;
+    }
+    mounts.push_back(std::move(mount));
+  }
+  return mounts;
+}
+
+json::Value encode_cgroup_plan(const CgroupPlan& plan) {
+  json::Array hierarchies;
+  for (const CgroupHierarchy& here : plan.hierarchies) {
+    json::Array controllers(here.controllers.begin(), here.controllers.end());
+    hierarchies.push_back(json::Object{{"controllers", std::move(controllers)},
+                                       {"v2", here.v2},
+                                       {"mountPoint", here.mount_point},
+                                       {"path", here.path},
+                                       {"existed", here.existed}});
+  }
+  return json::Object{{"manager", cgroup_manager_name(plan.manager)},
+                      {"id", plan.id},
+                      {"owner", plan.owner},
+                      {"hierarchies", std::move(hierarchies)}};
+}
+
+CgroupPlan decode_cgroup_plan(const json::Reader& reader) {
+  CgroupPlan plan;
+  plan.manager = parse_cgroup_manager(reader.get<std::string>("manager", "cgroupfs"));
+  plan.id = reader.require<std::string>("id");
+  plan.owner = reader.require<std::string>("owner");
+  reader.each("hierarchies", [&](const json::Reader& element) {
+    plan.hierarchies.push_back({.controllers = element.require<std::vector<std::string>>("controllers"),
+                                .v2 = element.get("v2", false),
+                                .mount_point = element.require<std::string>("mountPoint"),
+                                .path = element.require<std::string>("path"),
+                                .existed = element.get("existed", false)});
+  });
+  return plan;
+}
+
+}  // namespace crunlite::runtime
