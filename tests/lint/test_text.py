@@ -61,7 +61,7 @@ def _opening_comment(lines: list[str], marker: str) -> str:
 def check_introductions(tree: Tree) -> Iterator[Finding]:
     """A header says in two or three sentences what it is (and what not); a program says what it does."""
     for path, text in _ours(tree):
-        lines = [line for line in text.splitlines() if SPDX not in line and not line.startswith("#!")]
+        lines = [line for line in text.splitlines() if SPDX not in line and not line.startswith(("#!", "# shellcheck "))]
         if path.endswith(".h"):
             if len(_opening_comment(lines, "//")) < 60:
                 yield Finding(path, 2, "no introduction", "two or three sentences: what this is and what it is not")

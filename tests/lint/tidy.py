@@ -5,7 +5,7 @@ looked at again only when it, a header of ours that it includes, its compile com
 
     tidy.py [--jobs N] [PATH-PREFIX]…        e.g. tidy.py base rootfs/plan.cc
 
-Prints `file:line:column: what [check]` for each finding; exit code 1 when there is one.
+Prints `file:line:column: what [check]` for each finding and counts the units: N passed, N failed, 0 skipped.
 """
 
 import argparse
@@ -113,14 +113,15 @@ def main() -> int:
         sys.exit(f"tidy.py: {options.build} is not a build directory (meson setup build)")
     tidy = Tidy(program, options.build.resolve())
     units = tidy.units(options.prefixes)
-    findings = set()
+    findings, failed = set(), 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for found in pool.map(lambda unit: tidy.look_at(*unit), units.items()):
             for line in sorted(set(found) - findings):
                 print(line, flush=True)
             findings |= set(found)
-    print(f"{len(units)} units, {len(findings)} findings", file=sys.stderr)
-    return 1 if findings or not units else 0
+            failed += bool(found)
+    print(f"{len(units) - failed} passed, {failed} failed, 0 skipped")
+    return 1 if failed or not units else 0
 
 
 if __name__ == "__main__":

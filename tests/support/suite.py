@@ -11,7 +11,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from support import gtest, machine, pytests, tidy  # noqa: E402  (the path above comes first)
+from support import gtest, machine, paths, pytests  # noqa: E402  (the path above comes first)
 from support.count import Count, skip_whole  # noqa: E402
 from support.paths import REPO  # noqa: E402
 
@@ -53,6 +53,10 @@ def run_sanitized(filters):
     return total + pytests.run('cli', filters, build='build-asan')
 
 
+def run_tidy(filters):
+    return pytests.run_program([paths.PYTHON, str(REPO / 'tests/lint/tidy.py')], 'tidy', filters)
+
+
 def run_vm(filters):
     script = REPO / 'tests/vm/run'
     if not script.exists():
@@ -71,7 +75,7 @@ STAGES = [
           lambda f: pytests.run('callers', f), False, guide_image),
     Stage('asan', 'unit, kernel and cli again with AddressSanitizer and UBSan', run_sanitized, False, build_sanitized,
           False),
-    Stage('tidy', 'clang-tidy', tidy.run, False, build_release, False),
+    Stage('tidy', 'clang-tidy', run_tidy, False, build_release, False),
     Stage('page', 'the guide\'s page in headless Chromium', lambda f: pytests.run('page', f), False, guide_image, False),
     Stage('vm', 'a machine with cgroup v2 only, in QEMU', run_vm, False, build_release, False),
     Stage('root', 'the README\'s two commands inside a minimal Debian 12', lambda f: pytests.run('root', f), False,
