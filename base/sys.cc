@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -351,6 +352,14 @@ Status reap_others(pid_t except) {
 
 Result<UniqueFd> signal_fd(const sigset_t& signals) {
   return owned(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+Result<UniqueFd> timer_fd(unsigned seconds) {
+  UniqueFd timer(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  itimerspec when{};
+  when.it_value.tv_sec = seconds;
+  if (!timer.valid() || ::timerfd_settime(timer.get(), 0, &when, nullptr) == -1) return fail();
+  return timer;
 }
 
 Status set_dumpable(bool on) {

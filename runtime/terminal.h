@@ -38,6 +38,8 @@ class Pump {
   void move();
   // Takes what can be read without waiting and delivers it.
   void drain();
+  // `from` is at its end, and everything was delivered.
+  bool ended() const { return from_ < 0 && buffer_.empty(); }
 
  private:
   bool fill();
