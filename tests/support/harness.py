@@ -117,7 +117,7 @@ class RuntimeTest(ScratchTest):
     def bundle(self, args=('/bin/true',), hint='b'):
         """A busybox bundle whose cgroup carries the token. Edit .config, then .write()."""
         name = self.name(hint)
-        return Bundle(self.path(name), args, cgroup=f'/crl-test/{name}')
+        return Bundle(self.path(name), args, cgroup=f'/crl-{name}')
 
     def oci(self, *args, runtime=None, **kwargs):
         """`<runtime> --root <ours> args…` run to its end."""
