@@ -43,13 +43,14 @@ class NetAttachment {
   std::vector<ReservedPort> take_reservations();
 
   // Leaves the network in place when this object goes.
-  void keep() { config_.state_dir.clear(); }
+  void keep() { container_id_.clear(); }
 
  private:
   friend NetAttachment attach(const NetworkConfig&, const AttachRequest&);
+  friend NetAttachment attach_none(const NetworkConfig&, const std::string&);
 
-  NetworkConfig config_;  // empty state_dir: nothing to detach
-  std::string container_id_;
+  NetworkConfig config_;
+  std::string container_id_;  // empty: nothing to detach
   std::string netns_path_;
   UniqueFd netns_;
   UniqueFd alive_;  // flock on the record: held by the container's owner, see record.h
