@@ -3,6 +3,7 @@
 
 #include <linux/openat2.h>
 #include <sched.h>
+#include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -219,6 +220,14 @@ Result<SocketPair> socket_pair(int type) {
 
 Result<UniqueFd> socket(int domain, int type, int protocol) {
   return owned(::socket(domain, type | SOCK_CLOEXEC, protocol));
+}
+
+Result<UniqueFd> epoll_create() {
+  return owned(::epoll_create1(EPOLL_CLOEXEC));
+}
+
+Result<UniqueFd> accept(int socket, int flags) {
+  return owned(::accept4(socket, nullptr, nullptr, flags | SOCK_CLOEXEC));
 }
 
 Status send_with_fd(int socket, const void* data, size_t size, int fd) {

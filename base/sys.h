@@ -83,6 +83,7 @@ struct SocketPair {
 };
 Result<SocketPair> socket_pair(int type);
 Result<UniqueFd> socket(int domain, int type, int protocol);
+Result<UniqueFd> accept(int socket, int flags);  // SOCK_NONBLOCK; accept4(2)
 // One message with at most one descriptor (SCM_RIGHTS, unix(7)); fd < 0 sends none.
 Status send_with_fd(int socket, const void* data, size_t size, int fd);
 struct Received {
@@ -90,6 +91,8 @@ struct Received {
   UniqueFd fd;
 };
 Result<Received> receive_with_fd(int socket, void* buffer, size_t size);
+
+Result<UniqueFd> epoll_create();
 
 // --- mounts ------------------------------------------------------------------------------------------------
 Status mount(const char* source, const char* target, const char* type, unsigned long flags, const char* data);

@@ -22,11 +22,13 @@ bool publishes_udp(const std::vector<PublishedPort>& ports) {
   return std::any_of(ports.begin(), ports.end(), [](const auto& p) { return p.protocol == Protocol::kUdp; });
 }
 
-void disconnect(Host& host, const std::string& link) {
+// For a link that may be gone already.
+void change_if_there(Host& host, Message change) {
+  const std::string what = change.what();
   std::vector<Message> messages;
-  messages.push_back(disconnect_link(link));
+  messages.push_back(std::move(change));
   const int error = host.route.attempt(std::move(messages)).front();
-  if (error != 0 && error != ENODEV) throw SysError(error, "disconnect ", link);
+  if (error != 0 && error != ENODEV) throw SysError(error, what);
 }
 
 // Removes what `record` says, whether it was made or not. A record whose things could not all be removed
@@ -34,7 +36,7 @@ void disconnect(Host& host, const std::string& link) {
 void detach_record(Host& host, NetState& state, const Record& record, std::vector<std::string>& problems) {
   const size_t before = problems.size();
   // The link first: without the rules its packets would leave with the container's address (SECURITY N9).
-  if (!record.link.empty()) try_step(problems, [&] { disconnect(host, record.link); });
+  if (!record.link.empty()) try_step(problems, [&] { change_if_there(host, disconnect_link(record.link)); });
   if (const auto network = state.bridge()) {
     const Publication publication{record.container_id, record.ports, record.addresses};
     try_step(problems, [&] { unpublish(host.netfilter, network->table, publication); });
@@ -47,7 +49,10 @@ void detach_record(Host& host, NetState& state, const Record& record, std::vecto
     try_step(problems, [&] { state.release_leases(record); });
     try_step(problems, [&] { state.remove_record(record.container_id); });
   }
-  remove_bridge_network_if_unused(host, state, problems);
+  const bool was_last = remove_bridge_network_if_unused(host, state, problems);
+  // The kernel removes it by itself a moment later; the last one leaves the machine as it was, now.
+  if (was_last && !record.link.empty())
+    try_step(problems, [&] { change_if_there(host, delete_link(record.link)); });
 }
 
 // What owners left behind that died: no process holds the record, none is in the namespace.

@@ -199,11 +199,12 @@ void try_step(std::vector<std::string>& problems, const std::function<void()>& s
   }
 }
 
-void remove_bridge_network_if_unused(Host& host, NetState& state, std::vector<std::string>& problems) {
+bool remove_bridge_network_if_unused(Host& host, NetState& state, std::vector<std::string>& problems) {
   const std::vector<Record> records = state.records();
-  if (std::any_of(records.begin(), records.end(), [](const Record& r) { return !r.link.empty(); })) return;
+  if (std::any_of(records.begin(), records.end(), [](const Record& r) { return !r.link.empty(); }))
+    return false;
   const std::optional<BridgeNetwork> network = state.bridge();
-  if (!network) return;
+  if (!network) return false;
   const size_t before = problems.size();
   // The reverse of making it: while packets are forwarded the rules stand.
   try_step(problems, [&] { revert_changes(host.proc, network->changes); });
@@ -216,6 +217,7 @@ void remove_bridge_network_if_unused(Host& host, NetState& state, std::vector<st
   try_step(problems, [&] { remove_firewall(host.netfilter, network->table); });
   // What could not be removed stays on record for the next attempt.
   if (problems.size() == before) try_step(problems, [&] { state.remove_bridge(); });
+  return problems.size() == before;
 }
 
 }  // namespace crunlite::net

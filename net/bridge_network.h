@@ -26,8 +26,8 @@ BridgeNetwork ensure_bridge_network(Host& host, NetState& state, const NetworkCo
 // Puts everything back as the records say, whether it looks complete or not.
 void repair_bridge_network(Host& host, NetState& state, const BridgeNetwork& network);
 
-// Collects failures in `problems` instead of stopping.
-void remove_bridge_network_if_unused(Host& host, NetState& state, std::vector<std::string>& problems);
+// Collects failures in `problems` instead of stopping. Returns whether there was one and it is gone.
+bool remove_bridge_network_if_unused(Host& host, NetState& state, std::vector<std::string>& problems);
 
 // Runs `step`; what it throws goes to `problems`.
 void try_step(std::vector<std::string>& problems, const std::function<void()>& step);

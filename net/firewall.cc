@@ -179,7 +179,7 @@ void publish(Netlink& netfilter, const std::string& table, const Publication& pu
 
 void unpublish(Netlink& netfilter, const std::string& table, const Publication& publication) {
   // All at once, unless one is missing: such a batch would keep the others.
-  const auto remove = [&](NftBatch batch) {
+  const auto commit_if_there = [&](NftBatch batch) {
     try {
       std::move(batch).commit(netfilter);
       return true;
@@ -191,11 +191,11 @@ void unpublish(Netlink& netfilter, const std::string& table, const Publication& 
   const std::vector<MapEntry> entries = entries_of(publication);
   NftBatch all(table);
   for (const MapEntry& entry : entries) all.delete_element(entry.map, entry.element.key);
-  if (remove(std::move(all)) || entries.size() < 2) return;
+  if (commit_if_there(std::move(all)) || entries.size() < 2) return;
   for (const MapEntry& entry : entries) {
     NftBatch one(table);
     one.delete_element(entry.map, entry.element.key);
-    remove(std::move(one));
+    commit_if_there(std::move(one));
   }
 }
 

@@ -94,15 +94,16 @@ class LoopbackForwarder::Impl {
   }
 
   void accept(Listener& listener) {
-    UniqueFd client(::accept4(listener.socket.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (!client.valid()) {
+    sys::Result<UniqueFd> client = sys::accept(listener.socket.get(), SOCK_NONBLOCK);
+    if (!client.ok()) {
       // Out of descriptors: wait until a connection ends instead of being told about this one for ever.
-      if ((errno == EMFILE || errno == ENFILE) && !connections_.empty()) set_accepting(false);
+      if ((client.error() == EMFILE || client.error() == ENFILE) && !connections_.empty())
+        set_accepting(false);
       return;
     }
     connections_.emplace_back();
     const auto place = std::prev(connections_.end());
-    *place = std::make_unique<TcpRelay>(poller_, std::move(client), listener.target,
+    *place = std::make_unique<TcpRelay>(poller_, std::move(*client), listener.target,
                                         [this, place] { finish(place); });
     if (connections_.size() >= kMostConnections) set_accepting(false);
   }

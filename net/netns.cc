@@ -7,11 +7,9 @@
 #include <sys/mount.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/log.h"
 #include "net/link.h"
 #include "net/sysctl.h"
 
@@ -34,9 +32,8 @@ NetnsScope::NetnsScope() : home_(current_netns()) {
 }
 
 NetnsScope::~NetnsScope() {
-  if (sys::setns(home_.get(), CLONE_NEWNET).ok()) return;
-  log::error("cannot return to the host's network namespace");
-  std::abort();
+  // What this throws cannot leave a destructor: the process ends, which is the point.
+  check(sys::setns(home_.get(), CLONE_NEWNET), "return to the host's network namespace");
 }
 
 UniqueFd create_netns(const Proc& proc) {

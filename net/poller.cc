@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 
 #include "base/error.h"
+#include "base/sys.h"
 
 namespace crunlite::net {
 
@@ -32,9 +33,7 @@ void Poller::Watch::want(uint32_t events) {
   poller_->control(operation, *this);
 }
 
-Poller::Poller() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
-  if (!epoll_.valid()) throw SysError(errno, "epoll_create1");
-}
+Poller::Poller() : epoll_(check(sys::epoll_create(), "create an epoll instance")) {}
 
 void Poller::control(int operation, const Watch& watch) const {
   epoll_event event{};

@@ -15,7 +15,7 @@ constexpr size_t kLongestTable = 4u << 20;
 
 std::vector<std::string_view> words_of(std::string_view line) {
   std::vector<std::string_view> words = split(line, ' ');
-  words.erase(std::remove(words.begin(), words.end(), ""), words.end());
+  std::erase(words, "");
   return words;
 }
 

@@ -105,6 +105,13 @@ class Attempt {
               program.empty() ? "" : cat(": ", program, " has it"));
 }
 
+uint32_t random_number() {
+  const std::string hex = random_hex(sizeof(uint32_t));
+  uint32_t number = 0;
+  std::from_chars(hex.data(), hex.data() + hex.size(), number, 16);
+  return number;
+}
+
 std::vector<ReservedPort> reserve_one(const PortMapping& mapping, const ReserveOptions& options) {
   Attempt attempt(mapping, options.ipv6);
   const bool any = mapping.host_first == 0;
@@ -112,7 +119,7 @@ std::vector<ReservedPort> reserve_one(const PortMapping& mapping, const ReserveO
   const uint16_t last = any ? kEphemeralLast : std::max(mapping.host_first, mapping.host_last);
   const uint32_t count = uint32_t{last} - first + 1;
   // Random, so that a port that was free a moment ago is not handed to the next container at once.
-  const auto start = any ? static_cast<uint32_t>(std::stoul(random_hex(3), nullptr, 16)) % count : 0;
+  const uint32_t start = any ? random_number() % count : 0;
   for (uint32_t i = 0; i < count; ++i) {
     if (attempt.bind(static_cast<uint16_t>(first + (start + i) % count))) return attempt.take();
     if (attempt.error() != EADDRINUSE) break;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The JSON of state.h's two documents.
+// The JSON of the two documents of state.h, a container's record and the bridge network. Nothing here reads
+// or writes a file.
 #pragma once
 
 #include "base/json.h"
