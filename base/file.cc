@@ -32,6 +32,27 @@ std::vector<std::string> names_in(UniqueFd dir, const std::string& path) {
   return names;
 }
 
+// A directory on the way down to what remove_tree is removing, and its subdirectories still to do.
+struct Level {
+  std::string name;
+  std::vector<std::string> directories;
+};
+
+// Removes everything but the subdirectories, whose names it gives.
+std::vector<std::string> unlink_files(int dir, const std::string& name) {
+  std::vector<std::string> directories;
+  for (std::string& child :
+       names_in(check(sys::open_at(dir, ".", O_RDONLY | O_DIRECTORY), "open ", name), name)) {
+    const sys::Status removed = sys::unlink_at(dir, child.c_str());
+    if (removed.error() == EISDIR || removed.error() == EPERM) {
+      directories.push_back(std::move(child));
+    } else if (removed.error() != ENOENT) {
+      check(removed, "remove ", child);
+    }
+  }
+  return directories;
+}
+
 // Removes a temporary unless its content has been published.
 class Temporary {
  public:
@@ -116,9 +137,26 @@ void remove_tree(int dir, const std::string& name) {
   const sys::Status removed = sys::unlink_at(dir, name.c_str());
   if (removed.ok() || removed.error() == ENOENT) return;
   if (removed.error() != EISDIR && removed.error() != EPERM) check(removed, "remove ", name);
-  UniqueFd tree = check(sys::open_at(dir, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW), "open ", name);
-  const UniqueFd self = check(sys::dup(tree.get()), "open ", name);
-  for (const std::string& child : names_in(std::move(tree), name)) remove_tree(self.get(), child);
+  // One descriptor however deep the tree is: on the way back up `..` is opened again, which is safe because
+  // nobody else moves directories of ours.
+  constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+  UniqueFd here = check(sys::open_at(dir, name.c_str(), kFlags), "open ", name);
+  std::vector<Level> path;
+  path.push_back({.name = name, .directories = unlink_files(here.get(), name)});
+  while (path.size() > 1 || !path.back().directories.empty()) {
+    Level& level = path.back();
+    if (!level.directories.empty()) {
+      std::string child = std::move(level.directories.back());
+      level.directories.pop_back();
+      here = check(sys::open_at(here.get(), child.c_str(), kFlags), "open ", child);
+      path.push_back({.name = child, .directories = unlink_files(here.get(), child)});
+      continue;
+    }
+    const std::string done = std::move(level.name);
+    path.pop_back();
+    here = check(sys::open_at(here.get(), "..", O_RDONLY | O_DIRECTORY), "open the parent of ", done);
+    check(sys::unlink_at(here.get(), done.c_str(), AT_REMOVEDIR), "remove ", done);
+  }
   const sys::Status gone = sys::unlink_at(dir, name.c_str(), AT_REMOVEDIR);
   if (gone.error() != ENOENT) check(gone, "remove ", name);
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <unordered_set>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -34,7 +35,7 @@ class Builder {
   bool end_object() { return close(); }
   bool end_array() { return close(); }
   bool key(std::string& name) {
-    if (stack_.back().if_object()->find(name)) {
+    if (!is_new_key(name)) {
       complaint_ = cat("the key ", quote(name), " stands twice in one object");
       return false;
     }
@@ -60,13 +61,26 @@ class Builder {
     }
     stack_.push_back(std::move(container));
     keys_.emplace_back();
+    seen_.emplace_back();
     return true;
   }
   bool close() {
     Value done = std::move(stack_.back());
     stack_.pop_back();
     keys_.pop_back();
+    seen_.pop_back();
     return put(std::move(done));
+  }
+  // Objects are small, so the members themselves are looked through; only a hostile document gets a set, lest
+  // 4 MiB of keys take minutes.
+  bool is_new_key(const std::string& name) {
+    constexpr size_t kSmall = 64;
+    const Object& object = *stack_.back().if_object();
+    std::unordered_set<std::string>& seen = seen_.back();
+    if (object.size() < kSmall) return !object.find(name);
+    if (seen.empty())
+      for (const auto& [key, unused] : object) seen.insert(key);
+    return seen.insert(name).second;
   }
   bool put(Value value) {
     if (stack_.empty()) {
@@ -83,6 +97,7 @@ class Builder {
   Value root_;
   std::vector<Value> stack_;
   std::vector<std::string> keys_;
+  std::vector<std::unordered_set<std::string>> seen_;
   std::string complaint_;
   size_t position_ = 0;
 };
@@ -229,9 +244,13 @@ bool Reader::has(std::string_view key) const {
 }
 
 Reader Reader::at(std::string_view key) const {
-  Reader member(*value_->if_object()->find(key), *problems_);
-  member.pointer_ = pointer_ + pointer_token(key);
-  return member;
+  return member(key, *value_->if_object()->find(key));
+}
+
+Reader Reader::member(std::string_view key, const Value& value) const {
+  Reader reader(value, *problems_);
+  reader.pointer_ = pointer_ + pointer_token(key);
+  return reader;
 }
 
 void Reader::missing(std::string_view key) const {

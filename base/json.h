@@ -162,13 +162,14 @@ class Reader {
   void each_member(Visit visit) const {
     const Object* object = expect_object();
     if (!object) return;
-    for (const auto& [name, unused] : *object) visit(name, at(name));
+    for (const auto& [name, value] : *object) visit(name, member(name, value));
   }
   std::vector<Reader> elements() const;
 
  private:
   const Object* expect_object() const;
   void missing(std::string_view key) const;
+  Reader member(std::string_view key, const Value& value) const;
 
   const Value* value_;
   std::vector<std::string>* problems_;

@@ -68,6 +68,10 @@ Result<size_t> write(int fd, const void* data, size_t size) {
   return size_of(retry([&] { return ::write(fd, data, size); }));
 }
 
+Result<size_t> pwrite(int fd, const void* data, size_t size, off_t offset) {
+  return size_of(retry([&] { return ::pwrite(fd, data, size, offset); }));
+}
+
 Status write_all(int fd, std::string_view data) {
   while (!data.empty()) {
     Result<size_t> written = write(fd, data.data(), data.size());
@@ -152,6 +156,32 @@ Status fchown(int fd, uid_t uid, gid_t gid) {
 
 Status chown_path_fd(int fd, uid_t uid, gid_t gid) {
   return status_of(::fchownat(fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW));
+}
+
+Status chown_at(int dir, const char* path, uid_t uid, gid_t gid) {
+  return status_of(::fchownat(dir, path, uid, gid, AT_SYMLINK_NOFOLLOW));
+}
+
+Status set_times_at(int dir, const char* path, const timespec& access, const timespec& modification) {
+  const timespec times[2] = {access, modification};
+  return status_of(::utimensat(dir, path, times, AT_SYMLINK_NOFOLLOW));
+}
+
+Status chmod_at(int dir, const char* path, mode_t mode) {
+  return status_of(::fchmodat(dir, path, mode, 0));
+}
+
+Status set_times(int fd, const timespec& access, const timespec& modification) {
+  const timespec times[2] = {access, modification};
+  return status_of(::futimens(fd, times));
+}
+
+Status set_link_xattr(const char* path, const char* name, std::string_view value) {
+  return status_of(::lsetxattr(path, name, value.data(), value.size(), 0));
+}
+
+Result<size_t> list_xattrs(int fd, char* buffer, size_t size) {
+  return size_of(::flistxattr(fd, buffer, size));
 }
 
 Status ftruncate(int fd, off_t size) {

@@ -32,6 +32,7 @@ Result<UniqueFd> openat2(int dir, const char* path, uint64_t flags, uint64_t res
 Result<size_t> read(int fd, void* buffer, size_t size);
 Result<size_t> pread(int fd, void* buffer, size_t size, off_t offset);
 Result<size_t> write(int fd, const void* data, size_t size);
+Result<size_t> pwrite(int fd, const void* data, size_t size, off_t offset);
 // Until all is written.
 Status write_all(int fd, std::string_view data);
 Result<UniqueFd> dup(int fd);
@@ -52,6 +53,16 @@ Status fchmod(int fd, mode_t mode);
 Status fchown(int fd, uid_t uid, gid_t gid);
 // Works on O_PATH descriptors and never follows: fchownat(AT_EMPTY_PATH).
 Status chown_path_fd(int fd, uid_t uid, gid_t gid);
+// These two never follow a link in the last component.
+Status chown_at(int dir, const char* path, uid_t uid, gid_t gid);
+Status set_times_at(int dir, const char* path, const timespec& access, const timespec& modification);
+// Follows a link: only for a last component that is known to be none (fchmodat2 needs Linux 6.6).
+Status chmod_at(int dir, const char* path, mode_t mode);
+Status set_times(int fd, const timespec& access, const timespec& modification);
+// Of a link itself; `path` is relative to the working directory (setxattrat needs Linux 6.13).
+Status set_link_xattr(const char* path, const char* name, std::string_view value);
+// NUL-terminated names, one after the other.
+Result<size_t> list_xattrs(int fd, char* buffer, size_t size);
 Status ftruncate(int fd, off_t size);
 Status fsync(int fd);
 Status syncfs(int fd);
