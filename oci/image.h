@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/compression.h"
 #include "base/json.h"
 
 namespace crunlite::oci {
@@ -24,7 +25,6 @@ bool is_sha256_digest(std::string_view text);
 std::string_view digest_hex(std::string_view digest);
 
 enum class MediaKind { kUnknown, kManifest, kIndex, kConfig, kLayer };
-enum class Compression { kNone, kGzip, kZstd };
 struct MediaType {
   MediaKind kind = MediaKind::kUnknown;
   Compression compression = Compression::kNone;  // of layers
