@@ -17,7 +17,15 @@ struct OverlayOptions {
   // No fsync ever reaches the upper's file system. After a crash, or when it has been unmounted and is wanted
   // again, `work/work/incompat/volatile` forbids reuse: throw the upper away.
   bool volatile_upper = false;
+  enum class Api {
+    kAuto,          // the mount API with lowerdir+, else mount(2)
+    kMountSyscall,  // always mount(2) (tests)
+  } api = Api::kAuto;
 };
+
+// Makes `upper` and `work`. The merged root shows the upper's attributes, so it gets those of the uppermost
+// lower.
+void make_upper(const OverlayOptions& options);
 
 class OverlayMount {
  public:
