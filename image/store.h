@@ -3,14 +3,14 @@
 // (image/transaction.h), so that looking an image up needs no lock and no database. Needs neither libcrypto
 // nor libarchive: this is the part that is linked into the static crun-lite.
 //
-//   <root>/version                    "1"
-//          blobs/sha256/<hex>         configurations and manifests
-//          images/<config hex>        one small JSON per image
-//          refs/<escaped name>        one small JSON per name
-//          layers/<diff id hex>/      diff/ (one layer as an overlay lower) and meta.json
-//          merges/<config hex>/       directories whose attributes one image's layers don't merge right
-//          containers/<id>/           engine's
-//          tmp/<unique>/              under construction, flocked by its owner
+//   <root>/version                       "1"
+//          blobs/sha256/<hex>            configurations and manifests
+//          images/<config hex>           one small JSON per image
+//          refs/<domain>/<path>/:<tag>   one small JSON per name
+//          layers/<diff id hex>/         diff/ (one layer as an overlay lower) and meta.json
+//          merges/<config hex>/          directories that one image's layers would not merge right
+//          containers/<id>/              engine's
+//          tmp/<unique>/                 under construction, flocked by its owner
 //          locks/
 #pragma once
 
@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "base/unique_fd.h"
+#include "image/reference.h"
 #include "oci/image.h"
 
 namespace crunlite::image {
@@ -37,8 +38,9 @@ struct Image {
 struct ImageRecord {
   std::string id;
   std::string manifest_digest;
-  uint64_t size = 0;      // of the files of all layers
-  int64_t stored_at = 0;  // seconds since the epoch
+  uint64_t size = 0;              // of the files of all layers
+  int64_t stored_at = 0;          // seconds since the epoch
+  std::vector<std::string> dirs;  // overlay's lowerdirs relative to the store, uppermost first
 };
 
 class Store {
@@ -57,19 +59,29 @@ class Store {
   Image require(std::string_view user_reference) const;
   Image get(const std::string& id) const;
 
-  // Familiar names with tags ("python-docker:latest"), sorted.
+  // Familiar names with tags ("python-docker:latest"), sorted; those of one image.
   std::vector<std::string> names() const;
   std::vector<std::string> names_of(const std::string& id) const;
   std::vector<ImageRecord> images() const;
+  // The ID that a full reference (with tag or digest) stands for.
+  std::optional<std::string> id_of(const Reference& reference) const;
 
-  // A blob's bytes; `limit` as in read_file.
-  std::string read_blob(const std::string& digest, size_t limit) const;
+  // The bytes of a configuration or manifest.
+  std::string read_blob(const std::string& digest) const;
   bool has_layer(const std::string& diff_id) const;
+
+  // Paths relative to the store.
+  static std::string blob_path(std::string_view digest);
+  static std::string image_path(std::string_view id);
+  static std::string layer_path(std::string_view diff_id);
+  static std::string merge_path(std::string_view id);
+  static std::string ref_path(const Reference& reference);
 
  private:
   Store(std::string root, UniqueFd dir) : root_(std::move(root)), dir_(std::move(dir)) {}
   std::optional<std::string> resolve(std::string_view user_reference) const;
   std::optional<std::string> resolve_prefix(std::string_view hex) const;
+  std::optional<std::string> read_if_there(const std::string& path) const;
 
   std::string root_;
   UniqueFd dir_;
