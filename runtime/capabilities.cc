@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/capabilities.h"
 
+#include <sys/prctl.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
-
-#include "base/error.h"
-#include "base/file.h"
-#include "base/proc.h"
-#include "base/text.h"
 
 namespace crunlite::runtime {
 namespace {
@@ -60,12 +57,13 @@ constexpr std::array<std::string_view, 41> kNames = {
     "CAP_CHECKPOINT_RESTORE",
 };
 
-int read_last_capability() {
-  const Proc proc = check(Proc::open(), "open procfs");
-  const UniqueFd file =
-      check(proc.open_file("sys/kernel/cap_last_cap", O_RDONLY), "open /proc/sys/kernel/cap_last_cap");
-  const std::string text = read_fd(file.get(), "cap_last_cap", 64);
-  return parse_number<int>(trim(text)).value_or(static_cast<int>(kNames.size()) - 1);
+// What is in /proc/sys/kernel/cap_last_cap, without a /proc: prctl(2) knows which numbers are valid.
+int find_last_capability() {
+  int number = static_cast<int>(kNames.size()) - 1;
+  const auto valid = [](int candidate) { return ::prctl(PR_CAPBSET_READ, candidate, 0, 0, 0) >= 0; };
+  while (valid(number + 1)) ++number;
+  while (number > 0 && !valid(number)) --number;
+  return number;
 }
 
 }  // namespace
@@ -89,7 +87,7 @@ std::vector<std::string> capability_names() {
 }
 
 int last_capability() {
-  static const int last = read_last_capability();
+  static const int last = find_last_capability();
   return last;
 }
 

@@ -22,7 +22,7 @@ std::optional<int> capability_number(std::string_view name);
 std::string_view capability_name(int number);
 // All 41 names, by number.
 std::vector<std::string> capability_names();
-// The highest number that the running kernel knows (/proc/sys/kernel/cap_last_cap).
+// The highest number that the running kernel knows.
 int last_capability();
 
 struct CapabilityMasks {

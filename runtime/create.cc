@@ -65,7 +65,8 @@ UniqueFd console_socket(const CreateOptions& options, const oci::Spec& spec) {
   return connect_console_socket(options.console_socket);
 }
 
-Record first_record(const CreateOptions& options, const Bundle& bundle, const StateDir& dir) {
+Record first_record(const CreateOptions& options, const Bundle& bundle, const StateDir& dir,
+                    const Proc& proc) {
   const oci::Spec& spec = bundle.spec;
   return Record{.id = options.container.id,
                 .oci_version = spec.oci_version,
@@ -76,7 +77,8 @@ Record first_record(const CreateOptions& options, const Bundle& bundle, const St
                 .cgroup = plan_cgroup({.spec_path = spec.linux.cgroups_path,
                                        .id = options.container.id,
                                        .owner = dir.path(),
-                                       .manager = options.cgroup_manager}),
+                                       .manager = options.cgroup_manager},
+                                      proc),
                 .poststart = spec.hooks.poststart,
                 .poststop = spec.hooks.poststop};
 }
@@ -158,14 +160,14 @@ Child create(const CreateOptions& options) {
   const UniqueFd console = console_socket(options, spec);
 
   StateDir dir = StateDir::reserve(options.container);
-  Record record = first_record(options, bundle, dir);
+  const Proc proc = open_proc();
+  Record record = first_record(options, bundle, dir, proc);
   // Journal first: from here on `delete --force` finds everything that comes into being.
   dir.write(record);
   PoststopOnFailure poststop(record);
   Cgroup cgroup = Cgroup::create(record.cgroup);
   cgroup.apply(spec.linux.resources);
 
-  const Proc proc = open_proc();
   InitPlan plan = plan_init(options, bundle, record, cgroup, proc);
   plan.gate = StartGate::create(dir.fd());
   const ParentServices services{

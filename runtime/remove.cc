@@ -26,12 +26,12 @@ void kill_and_wait(const std::optional<UniqueFd>& process, const std::string& id
 }
 
 // The record, or what stands in for it when it is damaged or was never written.
-Record read_or_discover(const StateDir& dir, const Ref& container) {
+Record read_or_discover(const StateDir& dir, const Ref& container, const Proc& proc) {
   try {
     return dir.read();
   } catch (const Error& error) {
     log::warning(error.what());
-    Record record{.id = container.id, .cgroup = discover_cgroup(container.id, dir.path())};
+    Record record{.id = container.id, .cgroup = discover_cgroup(container.id, dir.path(), proc)};
     return record;
   }
 }
@@ -72,11 +72,11 @@ void remove_stopped(StateDir& dir, const Ref& container) {
 void remove_by_force(StateDir& dir, const Ref& container) {
   const Proc proc = open_proc();
   // A create or start that is under way fails when its init dies, undoes its part and lets go of the lock.
-  end_processes(dir, read_or_discover(dir, container), proc);
+  end_processes(dir, read_or_discover(dir, container, proc), proc);
   if (!dir.lock_within(kPatience))
     throw Error(ErrorKind::kState, "another command still works on container ", container.id);
   if (dir.gone()) return;  // another `delete --force` was faster
-  const Record record = read_or_discover(dir, container);
+  const Record record = read_or_discover(dir, container, proc);
   end_processes(dir, record, proc);
   destroy(dir, record);
 }

@@ -3,8 +3,8 @@
 // making them, limits, members, freezing, killing and removing. It drives cgroupfs itself; it does not talk
 // to systemd, and it mounts nothing inside the container (that is rootfs/, from container_cgroup_mounts()).
 //
-//   CgroupPlan plan = plan_cgroup({.spec_path = …, .id = id, .owner = state_dir});  // write it to the record
-//   Cgroup cgroup = Cgroup::create(plan);             // removed again if we unwind
+//   CgroupPlan plan = plan_cgroup({.spec_path = …, .id = id, .owner = state_dir}, proc);  // write it to the
+//   record Cgroup cgroup = Cgroup::create(plan);             // removed again if we unwind
 //   cgroup.apply(spec.linux.resources);
 //   …clone3 with CLONE_INTO_CGROUP and cgroup.clone_fd(), if that is not -1…
 //   cgroup.join(child, InV2::kYes or kNo);            // every v1 hierarchy; before the child goes on
@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/proc.h"
 #include "base/unique_fd.h"
 #include "oci/spec.h"
 
@@ -66,10 +67,10 @@ struct CgroupRequest {
 // it, because a cgroup with processes cannot hand out controllers). Absent is /crun-lite/<id>.
 // Throws Error(kConfig) for "." and ".." components and NUL bytes (a path must not leave cgroupfs, R15),
 // Error(kUnsupported) when no cgroup file system is mounted and for kSystemd.
-CgroupPlan plan_cgroup(const CgroupRequest& request);
+CgroupPlan plan_cgroup(const CgroupRequest& request, const Proc& proc);
 // The plan of a container whose record is lost: every cgroup that carries the mark of (id, owner), which
 // create() leaves as an extended attribute. Never matches by name alone.
-CgroupPlan discover_cgroup(const std::string& id, const std::string& owner);
+CgroupPlan discover_cgroup(const std::string& id, const std::string& owner, const Proc& proc);
 
 // What a container mounts below /sys/fs/cgroup. With a cgroup namespace it mounts `type` with `data`; without
 // one it binds `host_path`.

@@ -9,9 +9,7 @@
 #include <array>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/proc.h"
-#include "base/text.h"
 #include "runtime/cgroup/devices.h"
 
 namespace crunlite::runtime {
@@ -160,14 +158,12 @@ void attach_device_program(int cgroup, const std::vector<bpf_insn>& program) {
 }
 
 bool in_user_namespace() {
+  // user_namespaces(7): the initial one has a fixed number (PROC_USER_INIT_INO). An identity map proves
+  // nothing.
+  constexpr ino_t kInitialUserNamespace = 0xEFFFFFFD;
   const Proc proc = check(Proc::open(), "open procfs");
-  const UniqueFd file = check(proc.open_file("self/uid_map", O_RDONLY), "open /proc/self/uid_map");
-  std::vector<std::string_view> fields;
-  const std::string map = read_fd(file.get(), "uid_map", 64u << 10);
-  for (const std::string_view field : split(trim(map), ' ')) {
-    if (!field.empty()) fields.push_back(field);
-  }
-  return fields != std::vector<std::string_view>{"0", "0", "4294967295"};
+  const sys::Result<struct stat> self = sys::stat_at(proc.fd(), "self/ns/user", 0);
+  return self.ok() && self->st_ino != kInitialUserNamespace;
 }
 
 }  // namespace crunlite::runtime

@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/proc.h"
 #include "base/text.h"
 #include "runtime/cgroup/tree.h"
 
@@ -97,8 +96,7 @@ std::vector<MountedHierarchy> parse_hierarchies(std::string_view mountinfo, std:
   return found;
 }
 
-std::vector<MountedHierarchy> mounted_hierarchies() {
-  const Proc proc = check(Proc::open(), "open procfs");
+std::vector<MountedHierarchy> mounted_hierarchies(const Proc& proc) {
   const auto read = [&](const char* path) {
     const UniqueFd file = check(proc.open_file(path, O_RDONLY), "open /proc/", path);
     return read_fd(file.get(), path, kMountinfoLimit);

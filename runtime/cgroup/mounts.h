@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/proc.h"
+
 namespace crunlite::runtime {
 
 struct MountedHierarchy {
@@ -22,6 +24,6 @@ struct MountedHierarchy {
 std::vector<MountedHierarchy> parse_hierarchies(std::string_view mountinfo, std::string_view self_cgroup);
 
 // Of this machine, v2's controllers included. Throws SysError.
-std::vector<MountedHierarchy> mounted_hierarchies();
+std::vector<MountedHierarchy> mounted_hierarchies(const Proc& proc);
 
 }  // namespace crunlite::runtime

@@ -92,13 +92,13 @@ const CgroupHierarchy* CgroupPlan::with_controller(std::string_view controller) 
   return nullptr;
 }
 
-CgroupPlan plan_cgroup(const CgroupRequest& request) {
+CgroupPlan plan_cgroup(const CgroupRequest& request, const Proc& proc) {
   require_cgroupfs(request.manager);
   CgroupPlan plan{.manager = request.manager, .id = request.id, .owner = request.owner};
   // A hostile path is an error on every machine and with every manager.
   (void)cgroup_components(request.spec_path);
   if (request.manager == CgroupManager::kDisabled) return plan;
-  for (MountedHierarchy& here : mounted_hierarchies()) {
+  for (MountedHierarchy& here : mounted_hierarchies(proc)) {
     std::string path = place_in(here, request);
     const UniqueFd root = open_hierarchy(here.mount_point, here.v2);
     const bool existed = open_cgroup(root.get(), path).ok();
@@ -114,10 +114,10 @@ CgroupPlan plan_cgroup(const CgroupRequest& request) {
   return plan;
 }
 
-CgroupPlan discover_cgroup(const std::string& id, const std::string& owner) {
+CgroupPlan discover_cgroup(const std::string& id, const std::string& owner, const Proc& proc) {
   CgroupPlan plan{.manager = CgroupManager::kCgroupfs, .id = id, .owner = owner};
   const std::string mark = cgroup_owner_mark(owner, id);
-  for (const MountedHierarchy& here : mounted_hierarchies()) {
+  for (const MountedHierarchy& here : mounted_hierarchies(proc)) {
     const UniqueFd root = open_hierarchy(here.mount_point, here.v2);
     for (std::string& path : find_marked_cgroups(root.get(), mark)) {
       plan.hierarchies.push_back({.controllers = here.controllers,

@@ -63,7 +63,7 @@ class CgroupTest : public testing::Test {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
-    if (mounted_hierarchies().empty()) GTEST_SKIP() << "no cgroup file system is mounted";
+    if (mounted_hierarchies(proc_).empty()) GTEST_SKIP() << "no cgroup file system is mounted";
     id_ = "test-" + random_hex(6);
     parent_ = "/crun-lite-" + id_;
     plan_ = plan({});
@@ -75,9 +75,9 @@ class CgroupTest : public testing::Test {
     }
   }
   CgroupPlan plan(const std::string& path) {
-    return plan_cgroup({.spec_path = path.empty() ? parent_ + "/" + id_ : path,
-                        .id = id_,
-                        .owner = "/run/crun-lite/" + id_});
+    return plan_cgroup(
+        {.spec_path = path.empty() ? parent_ + "/" + id_ : path, .id = id_, .owner = "/run/crun-lite/" + id_},
+        proc_);
   }
   // The file of the version that has the controller here.
   std::string value(std::string_view controller, const std::string& v1, const std::string& v2) {
@@ -89,6 +89,7 @@ class CgroupTest : public testing::Test {
     return here && here->v2;
   }
 
+  Proc proc_ = check(Proc::open(), "open procfs");
   std::string id_;
   std::string parent_;
   CgroupPlan plan_;
@@ -289,7 +290,6 @@ TEST_F(CgroupTest, FreezesAndThaws) {
   Cgroup cgroup = Cgroup::create(plan_);
   Child child = start_in(cgroup, [] { return 7; });
   child.wait();
-  sys::PipeEnds pipe = check(sys::pipe(), "pipe");
   child = start_in(cgroup, sleep_for_ever);
   EXPECT_FALSE(cgroup.frozen());
   cgroup.freeze();
@@ -327,9 +327,9 @@ TEST_F(CgroupTest, IsFoundAgainByRecordAndByMark) {
   std::vector<std::string> problems;
   Cgroup by_record = Cgroup::open(decode_cgroup_plan(json::Reader(record, problems)));
   EXPECT_THAT(problems, IsEmpty());
-  const CgroupPlan found = discover_cgroup(id_, plan_.owner);
+  const CgroupPlan found = discover_cgroup(id_, plan_.owner, proc_);
   ASSERT_EQ(found.hierarchies.size(), plan_.hierarchies.size());
-  EXPECT_THAT(discover_cgroup(id_, "/run/other").hierarchies, IsEmpty());
+  EXPECT_THAT(discover_cgroup(id_, "/run/other", proc_).hierarchies, IsEmpty());
   Cgroup::open(found).remove();
   by_record.remove();  // gone already: fine
 }
@@ -350,14 +350,16 @@ TEST_F(CgroupTest, WhatOthersMadeIsUsedAndStays) {
 TEST_F(CgroupTest, AnOccupiedCgroupIsRefusedAndLeftAlone) {
   Cgroup first = Cgroup::create(plan_);
   const Child child = start_in(first, sleep_for_ever);
-  CgroupPlan second = plan_cgroup({.spec_path = parent_ + "/" + id_, .id = "other", .owner = "/run/other"});
+  CgroupPlan second =
+      plan_cgroup({.spec_path = parent_ + "/" + id_, .id = "other", .owner = "/run/other"}, proc_);
   EXPECT_THROW((void)Cgroup::create(second), Error);
   Cgroup::open(second).kill_all(SIGKILL);
   EXPECT_EQ(::kill(child.pid(), 0), 0) << "a foreign record must not reach our processes";
 }
 
 TEST_F(CgroupTest, TheSharedParentGoesWithTheLastContainer) {
-  CgroupPlan other = plan_cgroup({.spec_path = parent_ + "/other", .id = "other", .owner = "/run/other"});
+  CgroupPlan other =
+      plan_cgroup({.spec_path = parent_ + "/other", .id = "other", .owner = "/run/other"}, proc_);
   Cgroup first = Cgroup::create(plan_);
   Cgroup second = Cgroup::create(other);
   first.remove();

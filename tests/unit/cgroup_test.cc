@@ -83,9 +83,11 @@ TEST(CgroupPath, IsTakenApartIntoPlainNames) {
 }
 
 TEST(CgroupPlan, RefusesTheManagerItDoesNotHave) {
-  EXPECT_THROW(plan_cgroup({.id = "web", .manager = CgroupManager::kSystemd}), Error);
-  EXPECT_THAT(plan_cgroup({.id = "web", .manager = CgroupManager::kDisabled}).hierarchies, IsEmpty());
-  EXPECT_THROW(plan_cgroup({.spec_path = "/../x", .id = "web", .manager = CgroupManager::kDisabled}), Error);
+  const Proc none;  // nothing is read
+  EXPECT_THROW(plan_cgroup({.id = "web", .manager = CgroupManager::kSystemd}, none), Error);
+  EXPECT_THAT(plan_cgroup({.id = "web", .manager = CgroupManager::kDisabled}, none).hierarchies, IsEmpty());
+  EXPECT_THROW(plan_cgroup({.spec_path = "/../x", .id = "web", .manager = CgroupManager::kDisabled}, none),
+               Error);
   EXPECT_EQ(parse_cgroup_manager("disabled"), CgroupManager::kDisabled);
   EXPECT_THROW(parse_cgroup_manager("systemctl"), Error);
 }
