@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "net/link.h"
+#include "net/netns.h"
 #include "net/nft.h"
 
 namespace crunlite::net {
@@ -108,7 +109,11 @@ bool configure_bridge(Host& host, const BridgeNetwork& network) {
   const std::string ipv6 = cat("net/ipv6/conf/", network.bridge);
   if (read_sysctl(host.proc, cat(ipv6, "/disable_ipv6"))) {
     write_sysctl(host.proc, cat(ipv6, "/accept_ra"), "0");
-    write_sysctl(host.proc, cat(ipv6, "/disable_ipv6"), network.subnets.size() < 2 ? "1" : "0");
+    if (network.subnets.size() > 1) {
+      enable_ipv6(host.proc, network.bridge);
+    } else {
+      write_sysctl(host.proc, cat(ipv6, "/disable_ipv6"), "1");
+    }
   }
   // Refused where /proc/sys is read-only (crun-lite in a container): then LoopbackForwarder does 127.0.0.1.
   const std::string route_localnet = cat("net/ipv4/conf/", network.bridge, "/route_localnet");

@@ -50,7 +50,9 @@ UniqueFd create_netns(const Proc& proc) {
 }
 
 void enable_ipv6(const Proc& proc, const std::string& interface) {
-  write_sysctl(proc, cat("net/ipv6/conf/", interface, "/disable_ipv6"), "0");
+  const std::string settings = cat("net/ipv6/conf/", interface);
+  write_sysctl(proc, cat(settings, "/accept_dad"), "0");
+  write_sysctl(proc, cat(settings, "/disable_ipv6"), "0");
 }
 
 void pin_netns(int netns, const std::string& path) {

@@ -32,7 +32,8 @@ class NetnsScope {
 // A new namespace: lo is up, no router advertisement is believed, and interfaces made later get no IPv6
 // address until enable_ipv6 (SECURITY N5, CVE-2024-32473). Gone when its last descriptor is.
 UniqueFd create_netns(const Proc& proc);
-// For an interface of the calling thread's namespace.
+// For an interface of the calling thread's namespace that is still down. Without duplicate address detection:
+// until that has ended, after more than a second, its link-local address can answer nobody.
 void enable_ipv6(const Proc& proc, const std::string& interface);
 
 // A bind mount of the namespace on a new file: for `namespaces[].path` of a bundle. The directory exists.

@@ -49,7 +49,7 @@ def guide_image():
 
 def run_sanitized(filters):
     total = gtest.run('build-asan', 'unit', filters)
-    total += gtest.run('build-asan', 'kernel', filters)
+    total += gtest.run('build-asan', 'kernel', filters) + pytests.run('kernel', filters, build='build-asan')
     return total + pytests.run('cli', filters, build='build-asan')
 
 
@@ -69,7 +69,7 @@ STAGES = [
           lambda f: pytests.run('lint', f), True, build_release),
     Stage('unit', 'parts on their own, release build', lambda f: gtest.run('build', 'unit', f), True, build_release),
     Stage('kernel', 'parts against this kernel, as root, release build',
-          lambda f: gtest.run('build', 'kernel', f), False, build_release),
+          lambda f: gtest.run('build', 'kernel', f) + pytests.run('kernel', f), False, build_release),
     Stage('cli', 'the real programs, in parallel', lambda f: pytests.run('cli', f), True, build_release),
     Stage('callers', 'buildah over crun-lite; the same bundle under crun-lite, runc and crun',
           lambda f: pytests.run('callers', f), False, guide_image),
