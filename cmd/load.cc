@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/load.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+#include "base/error.h"
+#include "base/sys.h"
+#include "engine/load_image.h"
+
+namespace crunlite::cmd {
+namespace {
+
+struct LoadOptions {
+  std::string input;
+  bool quiet = false;  // accepted as docker does; there is no progress to leave out
+  std::string platform;
+};
+
+void print(const std::string& line) {
+  check(sys::write_all(STDOUT_FILENO, line + "\n"), "write to standard output");
+}
+
+oci::Platform parse_platform(const std::string& text) {
+  if (text.empty()) return {};
+  const std::vector<std::string_view> parts = split(text, '/');
+  if (parts.size() < 2 || parts[0].empty() || parts[1].empty())
+    throw Error(ErrorKind::kUsage, "invalid platform ", quote(text), ": expected os/architecture");
+  return {.os = std::string(parts[0]), .architecture = std::string(parts[1])};
+}
+
+// The words of docker load.
+void print_report(const engine::LoadReport& report) {
+  for (const std::string& warning : report.warnings)
+    (void)sys::write_all(STDERR_FILENO, cat("warning: ", printable(warning), "\n"));
+  for (const engine::MovedName& moved : report.moved) {
+    print(cat("The image ", moved.name, " already exists, renaming the old one with ID ", moved.old_id,
+              " to empty string"));
+  }
+  for (const engine::LoadedImage& image : report.images) {
+    for (const std::string& name : image.names) print(cat("Loaded image: ", name));
+    if (image.names.empty()) print(cat("Loaded image ID: ", image.id));
+  }
+}
+
+}  // namespace
+
+int load(const std::string& store_root, const std::vector<std::string>& args) {
+  LoadOptions options;
+  CLI::App app("Load an image from a tar archive, an OCI layout or standard input", "crun-lite load");
+  app.add_option("-i,--input", options.input, "Read from a file or directory instead of standard input");
+  app.add_flag("-q,--quiet", options.quiet, "Suppress the load output");
+  app.add_option("--platform", options.platform, "Load only the given platform (os/architecture)");
+  try {
+    app.parse(std::vector<std::string>(args.rbegin(), args.rend()));
+  } catch (const CLI::CallForHelp&) {
+    print(app.help());
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    throw Error(ErrorKind::kUsage, "load: ", error.what());
+  }
+  engine::LoadRequest request{.input = options.input, .platform = parse_platform(options.platform)};
+  if (options.input.empty()) {
+    if (::isatty(STDIN_FILENO))
+      throw Error(ErrorKind::kUsage, "requested load from stdin, but stdin is empty")
+          .with_remedy("give an archive: crun-lite load -i FILE, or crun-lite load < FILE");
+    request.fd = STDIN_FILENO;
+  }
+  print_report(engine::load_images(image::Store::open(store_root), request));
+  return 0;
+}
+
+}  // namespace crunlite::cmd
