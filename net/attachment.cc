@@ -82,13 +82,13 @@ std::string port_holder(const NetState& state, const PublishedPort& wanted) {
 // Both ends of the veth, the container's addresses and routes.
 void connect(Host& host, const BridgeNetwork& network, const Record& record, int netns) {
   const VethSpec veth{.name = record.link,
-                      .alias = record.container_id,
                       .bridge_index = link_index(network.bridge),
                       .netns = netns,
                       .container_mac = mac_for(record.addresses.front()),
                       .mtu = network.mtu};
   std::vector<Message> ours;
   ours.push_back(create_veth(veth));
+  ours.push_back(set_alias(record.link, record.container_id));
   ours.push_back(set_port_up(record.link));
   host.route.transact(std::move(ours));
 
@@ -105,6 +105,27 @@ void connect(Host& host, const BridgeNetwork& network, const Record& record, int
   for (size_t i = 0; i < record.addresses.size(); ++i)
     theirs.push_back(add_default_route(network.gateway(network.subnets[i]), kContainerIndex));
   route.transact(std::move(theirs));
+}
+
+void publish_or_repair(Host& host, NetState& state, const BridgeNetwork& network, const Record& record) {
+  try {
+    publish(host.netfilter, network.table, {record.container_id, record.ports, record.addresses});
+  } catch (const SysError& error) {
+    if (error.error() != EEXIST) throw;
+    // The port is ours, we hold its socket: the entry is left from a record that was lost. The records, ours
+    // among them by now, say how the table should look.
+    repair_bridge_network(host, state, network);
+  }
+}
+
+// Without a readable record: what the id alone tells.
+Record record_or_discovery(const NetState& state, const std::string& id) {
+  try {
+    if (auto record = state.record(id)) return std::move(*record);
+  } catch (const Error& error) {
+    log::warning(cat("network of container ", id, ": ", error.what()));
+  }
+  return {.container_id = id, .link = link_name(id), .addresses = state.leases_of(id), .ports = {}};
 }
 
 // The lease's IPv4 address and the one with the same number in the IPv6 subnet.
@@ -184,8 +205,9 @@ NetAttachment attach(const NetworkConfig& config, const AttachRequest& request) 
   attachment.netns_path_ = state.netns_path(id);
   pin_netns(netns.get(), attachment.netns_path_);
   connect(host, network, record, netns.get());
-  publish(host.netfilter, network.table, {id, record.ports, record.addresses});
+  publish_or_repair(host, state, network, record);
   forget_udp_clients_of(host.netfilter, record.ports);
+  attachment.warnings_ = forwarding_warnings(host, network);
   rollback.commit();
 
   attachment.config_ = config;
@@ -222,8 +244,7 @@ std::vector<std::string> detach(const NetworkConfig& config, const std::string& 
     require_container_id(container_id);
     Host host = Host::open();
     NetState state = NetState::lock(config.state_dir);
-    const auto record = state.record(container_id);
-    detach_record(host, state, record.value_or(Record{.container_id = container_id}), problems);
+    detach_record(host, state, record_or_discovery(state, container_id), problems);
   });
   return problems;
 }

@@ -9,12 +9,9 @@
 #include "net/link.h"
 #include "net/netns.h"
 #include "net/nft.h"
-
 namespace crunlite::net {
 namespace {
 
-// Tells our interfaces from others of the same name; shown by `ip link`.
-constexpr const char* kBridgeAlias = "crun-lite";
 constexpr uint32_t kDefaultMtu = 1500;
 constexpr uint32_t kSmallestMtu = 1280;  // of IPv6, RFC 8200 §5
 
@@ -52,6 +49,12 @@ Subnet choose_subnet(const std::vector<std::string>& candidates, const std::vect
       .with_remedy("set another subnet in config.yaml");
 }
 
+// Tells our bridge from others of the same name, and from that of a crun-lite with another state directory.
+// `ip link` shows it.
+std::string bridge_alias(const NetworkConfig& config) {
+  return cat("crun-lite ", config.state_dir);
+}
+
 bool has_ipv6(const Proc& proc) {
   return read_sysctl(proc, "net/ipv6/conf/all/disable_ipv6") == "0";
 }
@@ -68,11 +71,13 @@ BridgeNetwork plan_network(Host& host, const NetworkConfig& config) {
     throw Error(ErrorKind::kConfig, "network: not an interface name: ", quote(config.bridge));
   const std::vector<LinkInfo> links = list_links(host.route);
   for (const LinkInfo& link : links)
-    if (link.name == config.bridge && link.alias != kBridgeAlias)
-      throw Error(ErrorKind::kExists, "there is an interface ", config.bridge, " that is not crun-lite's")
+    if (link.name == config.bridge && link.alias != bridge_alias(config))
+      throw Error(ErrorKind::kExists, "there is an interface ", config.bridge, " that is not crun-lite's",
+                  link.alias.empty() ? "" : cat(" (", printable(link.alias), ')'))
           .with_remedy("set another bridge name in config.yaml, or remove that interface");
 
-  BridgeNetwork network{.bridge = config.bridge, .table = config.table};
+  BridgeNetwork network{.bridge = config.bridge, .alias = bridge_alias(config)};
+  network.table = config.bridge == NetworkConfig().bridge ? "crun-lite" : cat("crun-lite-", config.bridge);
   for (const LinkInfo& link : links)
     if (link.name != "lo" && link.name != config.bridge && !is_dying_veth(link))
       network.interfaces.push_back(link.name);
@@ -95,12 +100,11 @@ BridgeNetwork plan_network(Host& host, const NetworkConfig& config) {
 // The bridge, still down. One that is left from a crash is taken over.
 void create_bridge_link(Host& host, const BridgeNetwork& network) {
   if (link_index(network.bridge) != 0) return;
-  const BridgeSpec bridge{.name = network.bridge,
-                          .alias = kBridgeAlias,
-                          .mac = mac_for(network.gateway(network.subnets.front())),
-                          .mtu = network.mtu};
+  const BridgeSpec bridge{
+      .name = network.bridge, .mac = mac_for(network.gateway(network.subnets.front())), .mtu = network.mtu};
   std::vector<Message> messages;
   messages.push_back(create_bridge(bridge));
+  messages.push_back(set_alias(network.bridge, network.alias));
   host.route.transact(std::move(messages));
 }
 
@@ -194,6 +198,20 @@ BridgeNetwork ensure_bridge_network(Host& host, NetState& state, const NetworkCo
   }
   with_context("set up the container network", [&] { repair_bridge_network(host, state, *network); });
   return std::move(*network);
+}
+
+std::vector<std::string> forwarding_warnings(Host& host, const BridgeNetwork& network) {
+  std::vector<std::string> warnings;
+  for (const NftChain& chain : nft_forward_chains_that_drop(host.netfilter)) {
+    if (chain.table == network.table) continue;
+    const std::string place = cat(chain.family, ' ', printable(chain.table), ' ', printable(chain.name));
+    warnings.push_back(cat("the firewall's chain ", place,
+                           " drops what it does not know, perhaps also what comes from and to containers; "
+                           "to let it through: nft insert rule ",
+                           place, " iifname ", network.bridge, " accept; nft insert rule ", place,
+                           " oifname ", network.bridge, " accept"));
+  }
+  return warnings;
 }
 
 void try_step(std::vector<std::string>& problems, const std::function<void()>& step) {

@@ -26,6 +26,10 @@ BridgeNetwork ensure_bridge_network(Host& host, NetState& state, const NetworkCo
 // Puts everything back as the records say, whether it looks complete or not.
 void repair_bridge_network(Host& host, NetState& state, const BridgeNetwork& network);
 
+// What keeps packets of containers from being forwarded although our own rules let them: no accept of ours
+// can overrule the drop of another table.
+std::vector<std::string> forwarding_warnings(Host& host, const BridgeNetwork& network);
+
 // Collects failures in `problems` instead of stopping. Returns whether there was one and it is gone.
 bool remove_bridge_network_if_unused(Host& host, NetState& state, std::vector<std::string>& problems);
 

@@ -11,8 +11,8 @@
 namespace crunlite::net {
 
 struct NetworkConfig {
+  // The firewall's table is `inet crun-lite`, or `inet crun-lite-BRIDGE` of a bridge that is not crl0.
   std::string bridge = "crl0";
-  std::string table = "crun-lite";  // of the nftables family inet
   // The first that no route of the host overlaps is used, and stays as long as the network exists. Not the
   // ranges of docker (172.17-31), podman (10.88), Kubernetes (10.42-44, 10.96-111, 10.244) or libvirt
   // (192.168.122). Several, so that crun-lite also works inside a container of its own.

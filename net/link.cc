@@ -41,7 +41,6 @@ Message create_bridge(const BridgeSpec& bridge) {
   Message message(cat("create bridge ", bridge.name), RTM_NEWLINK, kCreate);
   message.header(link_header(0, false))
       .put_string(IFLA_IFNAME, bridge.name)
-      .put_string(IFLA_IFALIAS, bridge.alias)
       .put(IFLA_ADDRESS, bridge.mac)
       .put_u32(IFLA_MTU, bridge.mtu)
       .nest(IFLA_LINKINFO, [](Message& info) { info.put_string(IFLA_INFO_KIND, "bridge"); });
@@ -62,11 +61,16 @@ Message create_veth(const VethSpec& veth) {
                   RTM_NEWLINK, kCreate);
   message.header(link_header(0, false))
       .put_string(IFLA_IFNAME, veth.name)
-      .put_string(IFLA_IFALIAS, veth.alias)
       .put_u32(IFLA_MASTER, veth.bridge_index)
       .put_u32(IFLA_MTU, veth.mtu)
       .nest(IFLA_LINKINFO,
             [&](Message& info) { info.put_string(IFLA_INFO_KIND, "veth").nest(IFLA_INFO_DATA, peer); });
+  return message;
+}
+
+Message set_alias(const std::string& name, const std::string& alias) {
+  Message message(cat("name the purpose of ", name), RTM_NEWLINK, 0);
+  message.header(link_header(0, false)).put_string(IFLA_IFNAME, name).put_string(IFLA_IFALIAS, alias);
   return message;
 }
 

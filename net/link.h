@@ -23,15 +23,13 @@ inline constexpr uint32_t kContainerIndex = 2;
 
 struct BridgeSpec {
   std::string name;
-  std::string alias;
   Mac mac{};  // given, because a bridge without one takes its lowest port's and changes with the containers
   uint32_t mtu = 1500;
 };
 Message create_bridge(const BridgeSpec& bridge);
 
 struct VethSpec {
-  std::string name;   // our end
-  std::string alias;  // tells people which container it belongs to
+  std::string name;  // our end
   uint32_t bridge_index = 0;
   int netns = -1;  // where the other end, kContainerInterface, is born
   Mac container_mac{};
@@ -39,6 +37,8 @@ struct VethSpec {
 };
 // Both ends down, ours already a port of the bridge.
 Message create_veth(const VethSpec& veth);
+// A line of text that `ip link` shows. The kernel ignores one that comes with the creation.
+Message set_alias(const std::string& name, const std::string& alias);
 // Our end up, with hairpin mode (a container reaches its own published port: with bridge-nf the rewritten
 // frame goes out of the port that it came in by) and no IPv6 address of its own.
 Message set_port_up(const std::string& name);

@@ -310,6 +310,28 @@ void NftBatch::commit(Netlink& netfilter) && {
   netfilter.transact(std::move(messages_));
 }
 
+std::vector<NftChain> nft_forward_chains_that_drop(Netlink& netfilter) {
+  constexpr uint32_t kDrop = 0;  // NF_DROP
+  const auto family_name = [](uint8_t family) -> std::string_view {
+    return family == NFPROTO_INET   ? "inet"
+           : family == NFPROTO_IPV4 ? "ip"
+           : family == NFPROTO_IPV6 ? "ip6"
+                                    : "";
+  };
+  std::vector<NftChain> chains;
+  Message request("list the nftables chains", NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, 0);
+  request.header(generic_header(AF_UNSPEC, 0));
+  netfilter.dump(std::move(request), [&](const Reply& reply) {
+    const Attributes chain = reply.attributes<nfgenmsg>();
+    const std::string_view family = family_name(reply.header<nfgenmsg>().nfgen_family);
+    const auto hook = chain.nested(NFTA_CHAIN_HOOK).u32(NFTA_HOOK_HOOKNUM);
+    if (family.empty() || hook != htonl(NF_INET_FORWARD) || chain.u32(NFTA_CHAIN_POLICY) != htonl(kDrop))
+      return;
+    chains.push_back({family, chain.string(NFTA_CHAIN_TABLE), chain.string(NFTA_CHAIN_NAME)});
+  });
+  return chains;
+}
+
 bool nft_has_table(Netlink& netfilter, std::string_view table) {
   bool found = false;
   Message request("list the nftables tables", NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, 0);

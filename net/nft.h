@@ -134,6 +134,14 @@ class NftBatch {
   uint32_t sets_ = 0;
 };
 
+struct NftChain {
+  std::string_view family;  // "ip", "ip6" or "inet"
+  std::string table;
+  std::string name;
+};
+// The chains of every table that forwarded packets pass and whose policy is to drop.
+std::vector<NftChain> nft_forward_chains_that_drop(Netlink& netfilter);
+
 // Whether inet TABLE exists.
 bool nft_has_table(Netlink& netfilter, std::string_view table);
 

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "net/state_json.h"
 
 namespace crunlite::net {
@@ -101,6 +102,16 @@ void NetState::release_leases(const Record& record) {
     if (address.is_ipv4()) remove_if_there(dir_fd_.get(), lease_name(address));
 }
 
+std::vector<Address> NetState::leases_of(const std::string& container_id) const {
+  std::vector<Address> addresses;
+  for (const std::string& name : list_dir(dir_fd_.get(), "leases")) {
+    const auto address = Address::parse(name);
+    if (address && read_if_there(dir_fd_.get(), lease_name(*address)) == container_id)
+      addresses.push_back(*address);
+  }
+  return addresses;
+}
+
 std::optional<Record> NetState::record(const std::string& container_id) const {
   const std::string name = record_name(container_id);
   const auto text = read_if_there(dir_fd_.get(), name);
@@ -116,7 +127,11 @@ std::vector<Record> NetState::records() const {
     if (name.size() <= kEnding.size() || !std::string_view(name).ends_with(kEnding)) continue;
     const std::string id = name.substr(0, name.size() - kEnding.size());
     if (!is_container_id(id)) continue;
-    if (auto found = record(id)) records.push_back(std::move(*found));
+    try {
+      if (auto found = record(id)) records.push_back(std::move(*found));
+    } catch (const Error& error) {
+      log::warning(error.what());
+    }
   }
   return records;
 }

@@ -30,6 +30,7 @@ struct Record {
 // The network that the containers share.
 struct BridgeNetwork {
   std::string bridge;
+  std::string alias;
   std::string table;
   std::vector<Subnet> subnets;  // IPv4 first; at most one per family
   uint32_t mtu = 1500;
@@ -48,8 +49,10 @@ class NetState {
   // The same number can be used in the IPv6 subnet. Throws Error(kState) when all are taken.
   Address take_lease(const Subnet& ipv4, const std::string& container_id);
   void release_leases(const Record& record);
+  std::vector<Address> leases_of(const std::string& container_id) const;
 
   std::optional<Record> record(const std::string& container_id) const;
+  // All that can be read; the others are logged.
   std::vector<Record> records() const;
   void write(const Record& record);
   void remove_record(const std::string& container_id);

@@ -72,9 +72,13 @@ json::Value encode(const BridgeNetwork& network) {
   json::Array families;
   for (const Family family : network.not_routed)
     families.emplace_back(family == Family::kIpv4 ? "ipv4" : "ipv6");
-  return json::Object{{"bridge", network.bridge},        {"table", network.table},
-                      {"subnets", std::move(subnets)},   {"mtu", network.mtu},
-                      {"changes", std::move(changes)},   {"interfaces", strings(network.interfaces)},
+  return json::Object{{"bridge", network.bridge},
+                      {"alias", network.alias},
+                      {"table", network.table},
+                      {"subnets", std::move(subnets)},
+                      {"mtu", network.mtu},
+                      {"changes", std::move(changes)},
+                      {"interfaces", strings(network.interfaces)},
                       {"notRouted", std::move(families)}};
 }
 
@@ -83,6 +87,7 @@ BridgeNetwork decode_bridge(const json::Value& value, std::string_view name) {
   const json::Reader reader(value, problems);
   BridgeNetwork network;
   network.bridge = reader.require<std::string>("bridge");
+  network.alias = reader.get<std::string>("alias", "");
   network.table = reader.require<std::string>("table");
   network.mtu = reader.require<uint32_t>("mtu");
   reader.each("subnets", [&](const json::Reader& at) {

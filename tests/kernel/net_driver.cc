@@ -51,10 +51,13 @@ std::string describe(const net::NetAttachment& attachment) {
     for (const net::Address& address : addresses) array.emplace_back(address.to_string());
     return array;
   };
+  json::Array warnings;
+  for (const std::string& warning : attachment.warnings()) warnings.emplace_back(warning);
   return json::dump(json::Object{{"netns", attachment.netns_path()},
                                  {"addresses", texts(attachment.addresses())},
                                  {"gateways", texts(attachment.gateways())},
-                                 {"ports", net::describe_ports(attachment.ports())}});
+                                 {"ports", net::describe_ports(attachment.ports())},
+                                 {"warnings", std::move(warnings)}});
 }
 
 // As the monitor does: forwards until standard input ends.

@@ -321,6 +321,12 @@ class Failures(NetTest):
         self.host.settle()
         self.assertEqual("there is an interface crl0 that is not crun-lite's", self.attach())
 
+    def test_the_bridge_of_another_state_directory(self):
+        self.attach()
+        argv = [DRIVER, '/run/crun-lite/other', 'attach', 'web2']
+        self.assertEqual("there is an interface crl0 that is not crun-lite's (crun-lite /run/crun-lite/net)\n",
+                         self.host.run(argv).out)
+
     def test_twice_the_same_id(self):
         self.attach()
         self.assertEqual('container web has a network already', self.attach())
@@ -348,6 +354,23 @@ class Failures(NetTest):
         self.assertEqual([0] * 20, [s.wait(timeout=20) for s in started])
 
 
+class Warnings(NetTest):
+    def test_a_firewall_that_drops_forwarded_packets(self):
+        other = self.neighbour()
+        self.host.run(['nft', 'add table ip filter; add chain ip filter FORWARD '
+                       '{ type filter hook forward priority 0; policy drop; }'], check=True)
+        self.host.settle()
+        web = self.attach('-p', '5000:5000')
+        self.serve(web, 'tcp', '0.0.0.0', 5000)
+        [warning] = web['warnings']
+        self.assertIn("the firewall's chain ip filter FORWARD drops what it does not know", warning)
+        self.assertIn(self.ask(other, 'tcp', HERE, 5000), NO_ANSWER)
+        # The way out that the warning shows is one.
+        self.host.run(['sh', '-c', warning.split('let it through: ')[1]], check=True)
+        self.assertEqual(THERE, self.ask(other, 'tcp', HERE, 5000))
+        self.host.run(['nft', 'flush chain ip filter FORWARD'], check=True)
+
+
 class Recovery(NetTest):
     def kill(self, container):
         driver = container['driver']
@@ -358,6 +381,13 @@ class Recovery(NetTest):
         self.kill(self.attach('-p', '5000:5000', '-p', '5000:5000/udp'))
         self.assert_ok(self.driver('detach', 'web'))
         self.assert_ok(self.driver('detach', 'web'))
+
+    def test_an_unreadable_record(self):
+        self.kill(self.attach('-p', '5000:5000'))
+        self.host.run(['sh', '-c', 'echo rubbish > /run/crun-lite/net/records/web.json'], check=True)
+        self.assertIn('5000->5000', self.attach('-p', '5000:5000', name='second')['ports'])
+        self.assert_ok(self.driver('detach', 'web'))
+        self.assertEqual('second\n', self.host.run(['ls', '/run/crun-lite/net/netns']).out)
 
     def test_killed_at_any_moment(self):
         for milliseconds in range(1, 26):
