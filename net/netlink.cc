@@ -10,6 +10,11 @@
 #include "base/sys.h"
 
 namespace crunlite::net {
+namespace {
+
+constexpr size_t kDefaultSendBuffer = 212992;  // net.core.wmem_default
+
+}  // namespace
 
 Message::Message(std::string what, uint16_t type, uint16_t flags) : what_(std::move(what)) {
   data_.reserve(512);
@@ -122,6 +127,10 @@ uint32_t Netlink::send(std::vector<Message>& messages) {
     const Bytes bytes = message.finish();
     packet.insert(packet.end(), bytes.begin(), bytes.end());
   }
+  // A batch is one packet: thousands of published ports do not fit into the default buffer (EMSGSIZE).
+  const int size = static_cast<int>(2 * packet.size());
+  if (packet.size() > kDefaultSendBuffer / 2)
+    (void)::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size);
   const sockaddr_nl kernel{.nl_family = AF_NETLINK};
   iovec vector{packet.data(), packet.size()};
   msghdr header{};

@@ -168,6 +168,14 @@ class Published(NetTest):
         self.assertIn('0.0.0.0:8000-8002->80-82/tcp', web['ports'])
         self.assertRegex(web['ports'], r'0\.0\.0\.0:(3276[89]|327[7-9]\d|32[89]\d\d|3[3-9]\d{3}|[45]\d{4}|60\d{3})->9000')
 
+    def test_two_thousand_ports(self):
+        argv = ['sh', '-c', 'ulimit -n 5000 || exit 77; exec "$@"', 'sh', DRIVER, '/run/crun-lite/net', 'time', '1',
+                '-p', '10000-11999:10000-11999']
+        result = self.host.run(argv)
+        if result.code == 77:
+            self.skipTest('this machine does not let a process have 5000 descriptors')
+        self.assertIn('attach median', self.assert_ok(result).out)
+
     def test_large_transfer_by_ipv6_loopback(self):
         web = self.attach('-p', '5000:5000')
         size = 20_000_000
