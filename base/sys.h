@@ -123,6 +123,8 @@ Status pivot_root(const char* new_root, const char* put_old);
 // afterwards: use raw calls there.
 Result<pid_t> clone3(clone_args& args);
 Result<UniqueFd> pidfd_open(pid_t pid);
+// execveat(2) of the open file itself; comes back only with an error.
+Status exec_fd(int fd, char* const argv[], char* const envp[]);
 Status pidfd_send_signal(int pidfd, int signal);
 Status setns(int fd, int type);
 Status unshare(int flags);

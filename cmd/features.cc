@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// `features` (runtime-spec features.md): what this build really does. dockerd, containerd and CRI-O switch
+// things on by it, so every list is the very table that the code parses with.
+#include "cmd/grammar.h"
+#include "cmd/output.h"
+#include "cmd/verbs.h"
+#include "cmd/version.h"
+#include "oci/names.h"
+#include "rootfs/mount_options.h"
+#include "runtime/capabilities.h"
+#include "runtime/seccomp.h"
+
+namespace crunlite::cmd {
+namespace {
+
+using json::Array;
+using json::Object;
+
+Array strings(const std::vector<std::string>& values) {
+  return Array(values.begin(), values.end());
+}
+
+template <class Enum, size_t N>
+Array names(const oci::Name<Enum> (&table)[N]) {
+  Array out;
+  for (const oci::Name<Enum>& row : table) out.emplace_back(row.name);
+  return out;
+}
+
+Array hook_names() {
+  Array out;
+  for (const oci::HookPhase& phase : oci::kHookPhases) out.emplace_back(phase.name);
+  return out;
+}
+
+// SCMP_ACT_NOTIFY is known and refused (runtime/seccomp.h).
+Array seccomp_actions() {
+  Array out;
+  for (const auto& row : oci::kSeccompActions)
+    if (row.value != oci::SeccompAction::kNotify) out.emplace_back(row.name);
+  return out;
+}
+
+Object seccomp() {
+  return {{"enabled", true},
+          {"actions", seccomp_actions()},
+          {"operators", names(oci::kSeccompOperators)},
+          {"archs", strings(runtime::seccomp_architecture_names())},
+          {"knownFlags", strings(runtime::seccomp_flag_names())},
+          {"supportedFlags", strings(runtime::seccomp_flag_names())}};
+}
+
+Object linux_features() {
+  const Object off{{"enabled", false}};
+  const Object on{{"enabled", true}};
+  return {{"namespaces", names(oci::kNamespaceTypes)},
+          {"capabilities", strings(runtime::capability_names())},
+          {"cgroup",
+           Object{{"v1", true}, {"v2", true}, {"systemd", false}, {"systemdUser", false}, {"rdma", false}}},
+          {"seccomp", seccomp()},
+          {"apparmor", on},
+          {"selinux", on},
+          {"intelRdt", off},
+          {"mountExtensions", Object{{"idmap", on}}},
+          {"netDevices", off}};
+}
+
+}  // namespace
+
+int features(const Globals&, const Args& args) {
+  Grammar grammar("crun-lite features", "Print what this build can do, as JSON");
+  if (!grammar.read(args)) return 0;
+  print_json(Object{{"ociVersionMin", "1.0.0"},
+                    {"ociVersionMax", "1.3.0"},
+                    {"hooks", hook_names()},
+                    {"mountOptions", strings(rootfs::mount_option_names())},
+                    {"linux", linux_features()},
+                    {"annotations", Object{{"io.github.crun-lite.version", CRUNLITE_VERSION},
+                                           {"io.github.crun-lite.commit", CRUNLITE_COMMIT}}},
+                    {"potentiallyUnsafeConfigAnnotations", Array{}}});
+  return 0;
+}
+
+}  // namespace crunlite::cmd

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the verbs share in reading their flags: a thin face of CLI11, which is the slowest header of the tree
+// and is therefore seen by grammar.cc alone. A verb builds its grammar when it is called, and only its own.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cmd/command_line.h"
+
+namespace CLI {
+class App;
+}
+
+namespace crunlite::cmd {
+
+// For a verb with a grammar that Grammar cannot say. False: help was asked for and has been printed. Throws
+// Error(kUsage).
+bool read_flags(CLI::App& app, const Args& args);
+
+class Grammar {
+ public:
+  // `command` is what the user types ("crun-lite create"); `description` is the first line of its help.
+  Grammar(const std::string& command, const std::string& description);
+  ~Grammar();
+
+  // Names are "-b,--bundle"; `type` is what the help calls the value. `--name value` and `--name=value` both
+  // work.
+  void option(const std::string& names, std::string& value, const std::string& type, const std::string& help);
+  void option(const std::string& names, unsigned& value, const std::string& type, const std::string& help);
+  void choice(const std::string& names, std::string& value, const std::vector<std::string>& allowed,
+              const std::string& help);
+  void flag(const std::string& names, bool& value, const std::string& help);
+  // Taken for compatibility, without effect and not in the help.
+  void ignored_flag(const std::string& names);
+  void required(const std::string& name, std::string& value, const std::string& help);
+  void optional(const std::string& name, std::string& value, const std::string& help);
+
+  // Reads the arguments (without the verb). False: help was asked for and has been printed. Throws
+  // Error(kUsage).
+  bool read(const Args& args);
+
+  // Instead of printing the help: says that it was asked for.
+  void help_flag(bool& value);
+  // For the flags in front of the verb: everything from the first positional on stays unread, and gives it.
+  Args read_front(const Args& args);
+  bool given(const std::string& name) const;
+  std::string help() const;
+
+ private:
+  std::unique_ptr<CLI::App> app_;
+};
+
+}  // namespace crunlite::cmd

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where everything begins: protect our own binary, find the verb, call it, and turn the error that comes back
+// into a message and an exit code. The only place that catches.
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <optional>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/sys.h"
+#include "cmd/command_line.h"
+#include "cmd/dispatch.h"
+#include "cmd/output.h"
+#include "cmd/verbs.h"
+#include "cmd/version.h"
+#include "runtime/self_seal.h"
+
+namespace crunlite::cmd {
+namespace {
+
+struct Verb {
+  std::string_view name;
+  int (*run)(const Globals&, const Args&);
+  std::string_view help;
+};
+
+// The order is that of a container's life; it is also the order of the help text.
+constexpr Verb kVerbs[] = {
+    {"create", oci_create, "make a container from a bundle"},
+    {"start", oci_start, "run the program of a created container"},
+    {"run", oci_run, "create, start, wait and delete in one"},
+    {"state", oci_state, "what a container is doing, as JSON"},
+    {"list", oci_list, "all containers"},
+    {"kill", oci_kill, "send a signal to a container"},
+    {"delete", oci_delete, "delete a container"},
+    {"spec", spec, "write a config.json to start from"},
+    {"features", features, "what this build can do, as JSON"},
+};
+
+// Verbs of crun-lite-image, the other program: it holds the parsers of archives, which have no business in
+// the process that holds a container.
+constexpr std::string_view kImageVerbs[] = {"load"};
+
+const Verb* find_verb(std::string_view name) {
+  const auto found = std::ranges::find(kVerbs, name, &Verb::name);
+  return found == std::end(kVerbs) ? nullptr : found;
+}
+
+// Verbs that enter a container run from a copy that the container cannot write (runtime/self_seal.h). Judged
+// by the bare words, before anything is parsed: one exec too many does no harm.
+bool may_enter_container(const Args& args) {
+  return std::ranges::any_of(args, [](const std::string& arg) { return arg == "create" || arg == "run"; });
+}
+
+// The image door opens when engine/ is linked in (cmd/run.cc).
+bool image_exists(const std::string&) {
+  return false;
+}
+int run_image(const Args&) {
+  throw Error(ErrorKind::kUnsupported, "no bundle is meant, and this build cannot run images yet")
+      .with_remedy("for a bundle: `crun-lite run --bundle DIR ID`");
+}
+
+constexpr std::string_view kSealedMark = "CRUNLITE_SEALED=1";
+
+// Comes back when we run from such a copy.
+void run_from_unwritable_copy(char** argv) {
+  const std::optional<UniqueFd> copy = runtime::unwritable_self();
+  if (!copy) return;
+  std::vector<char*> environment;
+  for (char** variable = environ; *variable; ++variable) {
+    if (*variable == kSealedMark)
+      throw Error(ErrorKind::kUnsupported, "cannot run from an unwritable copy of crun-lite");
+    environment.push_back(*variable);
+  }
+  std::string mark(kSealedMark);
+  environment.push_back(mark.data());
+  environment.push_back(nullptr);
+  check(sys::exec_fd(copy->get(), argv, environment.data()), "start an unwritable copy of crun-lite");
+}
+
+// After execveat the process is called by the number of the descriptor.
+void restore_name() {
+  (void)::prctl(PR_SET_NAME, "crun-lite", 0UL, 0UL, 0UL);
+}
+
+std::string read_link(const char* path) {
+  char target[PATH_MAX];
+  const size_t size = check(sys::readlink_at(AT_FDCWD, path, target, sizeof target), "read ", path);
+  return std::string(target, size);
+}
+
+// In the other program from now on. It is in libexec when installed, and beside us in a build directory.
+[[noreturn]] void become_image_program(char** argv) {
+  const std::string self = read_link("/proc/self/exe");
+  const std::string directory = self.substr(0, self.rfind('/'));
+  const std::string candidates[] = {directory + "/../libexec/crun-lite/crun-lite-image",
+                                    directory + "/crun-lite-image"};
+  for (const std::string& path : candidates) (void)::execve(path.c_str(), argv, environ);
+  throw SysError(errno, "start crun-lite-image (looked for ", candidates[0], " and ", candidates[1], ")");
+}
+
+int print_version() {
+  print("crun-lite version " CRUNLITE_VERSION "\ncommit: " CRUNLITE_COMMIT "\nspec: 1.3.0\n");
+  return 0;
+}
+
+int print_help() {
+  std::string text =
+      "crun-lite runs containers: from OCI bundles, and from images.\n\n"
+      "Usage: crun-lite [OPTIONS] COMMAND [ARGUMENTS]\n"
+      "       crun-lite COMMAND --help\n\nCommands:\n";
+  for (const Verb& verb : kVerbs)
+    text += cat("  ", verb.name, std::string(14 - verb.name.size(), ' '), verb.help, "\n");
+  print(text + "\n" + global_help());
+  return 0;
+}
+
+[[noreturn]] void refuse_verb(const std::string& name) {
+  std::vector<std::string> known;
+  for (const Verb& verb : kVerbs) known.emplace_back(verb.name);
+  for (const std::string_view verb : kImageVerbs) known.emplace_back(verb);
+  const std::vector<std::string> close = nearest(name, known, 3);
+  Error error(ErrorKind::kUsage, "unknown command ", quote(name));
+  error.with_remedy(close.empty() ? "see `crun-lite --help`"
+                                  : cat("did you mean ", join(close, " or "), "?"));
+  throw error;
+}
+
+bool is_image_verb(std::string_view name) {
+  return std::ranges::find(kImageVerbs, name) != std::end(kImageVerbs);
+}
+
+bool bundle_here() {
+  try {
+    return read_file(AT_FDCWD, "config.json", 4u << 20).find("\"ociVersion\"") != std::string::npos;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+Door door_of(const CommandLine& line, char** argv) {
+  const CalledAs called = called_as(argv[0]);
+  if (called != CalledAs::kEither) return called == CalledAs::kOci ? Door::kOci : Door::kImage;
+  return door_of_run(line.globals, line.args, {.bundle_here = bundle_here, .image_exists = image_exists});
+}
+
+int run_verb(const CommandLine& line, char** argv) {
+  if (line.version) return print_version();
+  if (line.verb.empty() || line.help || line.verb == "help") return print_help();
+  if (is_image_verb(line.verb)) become_image_program(argv);
+  if (line.verb == "run" && door_of(line, argv) == Door::kImage) return run_image(line.args);
+  const Verb* verb = find_verb(line.verb);
+  if (!verb) refuse_verb(line.verb);
+  return verb->run(line.globals, line.args);
+}
+
+// How many of 3, 4, … our caller had opened, to be asked before we open anything. Also opens what is missing
+// of 0, 1 and 2: the next file that we open must not become somebody's standard output.
+unsigned count_inherited_fds() {
+  for (;;) {
+    UniqueFd lowest = check(sys::open_at(AT_FDCWD, "/dev/null", O_RDWR), "open /dev/null");
+    if (lowest.get() > STDERR_FILENO) return static_cast<unsigned>(lowest.get() - 3);
+    (void)lowest.release();
+  }
+}
+
+// What callers grep for: "crun-lite create failed: …".
+std::string report(const Error& error, std::string_view verb) {
+  const bool named = verb == "create" || verb == "run";
+  const std::string remedy = error.remedy().empty() ? "" : cat(" (", error.remedy(), ")");
+  return cat(named ? cat("crun-lite ", verb, " failed: ") : "", error.what(), remedy);
+}
+
+// `crun-lite oci run …`, for scripts that want to be sure which `run` they get.
+void take_off_oci(CommandLine& line) {
+  if (line.verb != "oci" || line.args.empty()) return;
+  line.globals.oci_flag_given = true;
+  line.verb = line.args.front();
+  line.args.erase(line.args.begin());
+}
+
+int run_program(char** argv, const Args& args) {
+  CommandLine line;
+  try {
+    if (may_enter_container(args)) {
+      run_from_unwritable_copy(argv);
+      restore_name();
+    }
+    const unsigned inherited_fds = count_inherited_fds();
+    line = read_command_line(args);
+    line.globals.inherited_fds = inherited_fds;
+    log::configure(line.globals.log);
+    take_off_oci(line);
+    return run_verb(line, argv);
+  } catch (const Error& error) {
+    log::error(report(error, line.verb));
+  } catch (const std::exception& error) {
+    log::error(cat("internal error: ", error.what()));
+  }
+  return 1;
+}
+
+}  // namespace
+}  // namespace crunlite::cmd
+
+int main(int argc, char** argv) {
+  return crunlite::cmd::run_program(argv, crunlite::cmd::Args(argv + std::min(argc, 1), argv + argc));
+}

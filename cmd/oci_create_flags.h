@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The flags that `create` and `run` have in common.
+#pragma once
+
+#include "cmd/command_line.h"
+#include "cmd/grammar.h"
+#include "runtime/runtime.h"
+
+namespace crunlite::cmd {
+
+void add_create_flags(Grammar& grammar, runtime::CreateOptions& options);
+
+// What the environment and the global flags say about it. Throws Error(kUsage) when a descriptor that
+// --preserve-fds or LISTEN_FDS promises is not there.
+void complete_create_options(const Globals& globals, runtime::CreateOptions& options);
+
+}  // namespace crunlite::cmd
