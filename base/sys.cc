@@ -232,6 +232,10 @@ Status close_range(unsigned first, unsigned last, unsigned flags) {
   return status_of(::syscall(SYS_close_range, first, last, flags));
 }
 
+Result<size_t> get_dents(int fd, void* buffer, size_t size) {
+  return size_of(::syscall(SYS_getdents64, fd, buffer, size));
+}
+
 Result<UniqueFd> memfd_create(const char* name, unsigned flags) {
   return owned(::syscall(SYS_memfd_create, name, flags | MFD_CLOEXEC));
 }
@@ -346,19 +350,28 @@ Status pivot_root(const char* new_root, const char* put_old) {
   return status_of(::syscall(SYS_pivot_root, new_root, put_old));
 }
 
+Status chroot(const char* path) {
+  return status_of(::chroot(path));
+}
+
 Result<pid_t> clone3(clone_args& args) {
   const long pid = ::syscall(SYS_clone3, &args, sizeof args);
   if (pid == -1) return fail();
   return static_cast<pid_t>(pid);
 }
 
-Result<UniqueFd> pidfd_open(pid_t pid) {
-  return owned(::syscall(SYS_pidfd_open, pid, 0));
+Result<pid_t> clone_without_clone3(clone_args& args) {
+  constexpr uint64_t kNotInClone = CLONE_INTO_CGROUP | CLONE_NEWTIME | CLONE_CLEAR_SIGHAND;
+  if (args.flags & kNotInClone) return Status(EINVAL);
+  // CLONE_PIDFD uses the parent_tid argument. The order of the last two differs between architectures
+  // (clone(2)); both are 0 here.
+  const long pid = ::syscall(SYS_clone, args.flags | args.exit_signal, 0, args.pidfd, 0, 0);
+  if (pid == -1) return fail();
+  return static_cast<pid_t>(pid);
 }
 
-Status exec_fd(int fd, char* const argv[], char* const envp[]) {
-  ::syscall(SYS_execveat, fd, "", argv, envp, AT_EMPTY_PATH);
-  return fail();
+Result<UniqueFd> pidfd_open(pid_t pid) {
+  return owned(::syscall(SYS_pidfd_open, pid, 0));
 }
 
 Status pidfd_send_signal(int pidfd, int signal) {

@@ -79,6 +79,8 @@ Result<size_t> get_xattr(int fd, const char* name, char* buffer, size_t size);
 Status remove_xattr(int fd, const char* name);
 Status fchdir(int fd);
 Status close_range(unsigned first, unsigned last, unsigned flags);
+// Directory entries as the kernel writes them (getdents64(2)); 0 at the end.
+Result<size_t> get_dents(int fd, void* buffer, size_t size);
 Result<UniqueFd> memfd_create(const char* name, unsigned flags);
 
 struct PipeEnds {
@@ -117,14 +119,15 @@ Result<UniqueFd> open_tree(int dir, const char* path, unsigned flags);
 Status move_mount(int from, const char* from_path, int to, const char* to_path, unsigned flags);
 Status mount_setattr(int dir, const char* path, unsigned flags, const struct mount_attr& attributes);
 Status pivot_root(const char* new_root, const char* put_old);
+Status chroot(const char* path);
 
 // --- processes ---------------------------------------------------------------------------------------------
 // clone3 without a stack: returns twice, like fork. glibc's cached thread id is wrong in the child
 // afterwards: use raw calls there.
 Result<pid_t> clone3(clone_args& args);
+// The same with clone(2), where clone3 is missing or blocked: no CLONE_INTO_CGROUP, no CLONE_NEWTIME.
+Result<pid_t> clone_without_clone3(clone_args& args);
 Result<UniqueFd> pidfd_open(pid_t pid);
-// execveat(2) of the open file itself; comes back only with an error.
-Status exec_fd(int fd, char* const argv[], char* const envp[]);
 Status pidfd_send_signal(int pidfd, int signal);
 Status setns(int fd, int type);
 Status unshare(int flags);
