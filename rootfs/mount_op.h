@@ -81,6 +81,7 @@ struct RootfsPlan {
   bool readonly = false;
   bool bind_devices = false;  // no mknod: a user namespace
   std::vector<MountOp> mounts;
+  size_t mounts_before_cgroup = 0;  // the first so many can be made before the container is in its cgroup
   std::vector<DeviceOp> devices;
   std::vector<LinkOp> links;
   std::vector<std::string> masked;

@@ -26,7 +26,8 @@ struct CgroupView {
 };
 
 struct RootfsInputs {
-  std::string path;
+  std::string path;    // of the root, absolute
+  std::string bundle;  // absolute; relative bind sources are below it
   bool no_pivot = false;
   bool bind_devices = false;
   CgroupView cgroup;

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rootfs/mount_exec.h"
+
+#include <sys/mount.h>
+
+#include "rootfs/bind.h"
+#include "rootfs/copy_up.h"
+#include "rootfs/mount_target.h"
+
+namespace crunlite::rootfs {
+namespace {
+
+using sys::Result;
+using sys::Status;
+
+const char* or_null(const std::string& text) {
+  return text.empty() ? nullptr : text.c_str();
+}
+
+// The text of the plan has been checked (mount_plan.cc); this sees what links have made of it.
+Status check_not_in_proc(int target, const MountOp& op, Note& note) {
+  if (op.allow_in_proc || op.must_be_procfs || op.type == "proc" || !on_procfs(target)) return sys::kOk;
+  note.add(" (it leads into /proc)");
+  return Status(EPERM);
+}
+
+Status mount_filesystem(const RootedDir& root, const MountOp& op, Note& note);
+Status mount_bind(const RootedDir& root, const MountOp& op, Note& note);
+
+// Propagation and recursive attributes of what has just been mounted.
+Status change_mounted(const RootedDir& root, const MountOp& op) {
+  if (op.recursive.empty() && op.propagation.empty()) return sys::kOk;
+  Result<UniqueFd> mounted = root.open(op.destination.c_str(), O_PATH);
+  if (!mounted.ok()) return mounted.status();
+  return change_mount(mounted->get(), {}, op.recursive, op.propagation.data(), op.propagation.size());
+}
+
+Status copy_up_into(const RootedDir& root, const MountOp& op, int hidden) {
+  Result<UniqueFd> mounted = root.open(op.destination.c_str(), O_RDONLY | O_DIRECTORY);
+  return mounted.ok() ? copy_directory(hidden, mounted->get()) : mounted.status();
+}
+
+Status mount_filesystem(const RootedDir& root, const MountOp& op, Note& note) {
+  Result<UniqueFd> target =
+      open_mount_target(root, op.destination.c_str(), TargetKind::kDirectory, op.target);
+  if (!target.ok()) return target.status();
+  if (Status st = check_not_in_proc(target->get(), op, note); !st.ok()) return st;
+  UniqueFd hidden;
+  if (op.copy_up) {
+    Result<UniqueFd> readable = sys::open_at(target->get(), ".", O_RDONLY | O_DIRECTORY);
+    if (!readable.ok()) return readable.status();
+    hidden = std::move(*readable);
+  }
+  // The working directory is the mount point itself: mount(2) by descriptor, without a path to be swapped.
+  if (Status st = sys::fchdir(target->get()); !st.ok()) return st;
+  Status st = sys::mount(op.source.c_str(), ".", op.type.c_str(), op.flags, or_null(op.data));
+  if (!st.ok() && op.bind_when_denied && (st.error() == EPERM || st.error() == EBUSY))
+    return mount_bind(root, op, note);
+  if (st.ok() && hidden.valid()) st = copy_up_into(root, op, hidden.get());
+  return st.ok() ? change_mounted(root, op) : st;
+}
+
+Status source_kind(const MountOp& op, TargetKind& kind, Note& note) {
+  Result<struct stat> st =
+      op.tree.valid() ? sys::fstat(op.tree.get()) : sys::stat_at(AT_FDCWD, op.source.c_str(), 0);
+  if (!st.ok()) return st.status();
+  kind = S_ISDIR(st->st_mode) ? TargetKind::kDirectory : TargetKind::kFile;
+  if (!op.must_be_procfs) return sys::kOk;
+  Result<UniqueFd> opened =
+      op.tree.valid() ? sys::dup(op.tree.get()) : sys::open_at(AT_FDCWD, op.source.c_str(), O_PATH);
+  if (!opened.ok()) return opened.status();
+  if (on_procfs(opened->get())) return sys::kOk;
+  note.add(" (it is not of type proc)");
+  return Status(EPERM);
+}
+
+Status mount_bind(const RootedDir& root, const MountOp& op, Note& note) {
+  TargetKind kind{};
+  if (Status st = source_kind(op, kind, note); !st.ok()) return st;
+  Result<UniqueFd> target = open_mount_target(root, op.destination.c_str(), kind, op.target);
+  if (target.error() == ENOTDIR)
+    note.add(kind == TargetKind::kDirectory ? " (the target is not a directory)"
+                                            : " (the source is not a directory, the target is one)");
+  if (!target.ok()) return target.status();
+  if (Status st = check_not_in_proc(target->get(), op, note); !st.ok()) return st;
+  return bind({.tree = op.tree.get(),
+               .path = op.source.c_str(),
+               .recursive = op.recursive_bind,
+               .target = target->get(),
+               .attributes = op.attributes,
+               .recursive_attributes = op.recursive,
+               .propagation = op.propagation.data(),
+               .propagation_count = op.propagation.size(),
+               .root = &root,
+               .destination = op.destination.c_str()});
+}
+
+Status remount(const RootedDir& root, const MountOp& op) {
+  Result<UniqueFd> target = root.open(op.destination.c_str(), O_PATH);
+  if (!target.ok()) return target.status();
+  if (op.flags & MS_BIND)
+    return change_mount(target->get(), op.attributes, op.recursive, op.propagation.data(),
+                        op.propagation.size());
+  if (Status st = sys::fchdir(target->get()); !st.ok()) return st;
+  if (Status st = sys::mount(nullptr, ".", nullptr, op.flags | MS_REMOUNT, or_null(op.data)); !st.ok())
+    return st;
+  return change_mounted(root, op);
+}
+
+Status make_link(const RootedDir& root, const MountOp& op) {
+  Result<RootedDir::Leaf> leaf = root.open_parent(op.destination.c_str());
+  if (!leaf.ok()) return leaf.status();
+  Status st = sys::symlink_at(op.source.c_str(), leaf->parent.get(), leaf->name);
+  return st.error() == EEXIST ? sys::kOk : st;
+}
+
+Status execute(const RootedDir& root, const MountOp& op, Note& note) {
+  note.set(op.source.empty() ? op.type : op.source, " on ", op.destination);
+  switch (op.kind) {
+    case MountKind::kFilesystem:
+      return mount_filesystem(root, op, note);
+    case MountKind::kBind:
+      return mount_bind(root, op, note);
+    case MountKind::kRemount:
+      return remount(root, op);
+    case MountKind::kSymlink:
+      return make_link(root, op);
+  }
+  return Status(EINVAL);
+}
+
+}  // namespace
+
+Status execute_mounts(const RootedDir& root, const RootfsPlan& plan, size_t first, size_t last, Note& note) {
+  for (size_t i = first; i < last; ++i)
+    if (Status st = execute(root, plan.mounts[i], note); !st.ok()) return st;
+  note.clear();
+  return sys::kOk;
+}
+
+Status finish_read_only(const RootedDir& root, const RootfsPlan& plan, Note& note) {
+  for (const MountOp& op : plan.mounts) {
+    if (!op.read_only_later) continue;
+    note.set(op.destination);
+    if (Status st = make_read_only(root, op.destination.c_str()); !st.ok()) return st;
+  }
+  note.set("/");
+  if (plan.readonly)
+    if (Status st = make_read_only(root, "."); !st.ok()) return st;
+  note.clear();
+  return sys::kOk;
+}
+
+}  // namespace crunlite::rootfs

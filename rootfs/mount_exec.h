@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Executes the mount operations of a plan below a root. The child's code: on failure `note` says what was
+// mounted where.
+#pragma once
+
+#include "base/note.h"
+#include "base/rooted_dir.h"
+#include "rootfs/mount_op.h"
+
+namespace crunlite::rootfs {
+
+// The operations [first, last) of the plan.
+sys::Status execute_mounts(const RootedDir& root, const RootfsPlan& plan, size_t first, size_t last,
+                           Note& note);
+
+// What could not be read-only while mount points and devices were made, and the root itself last.
+sys::Status finish_read_only(const RootedDir& root, const RootfsPlan& plan, Note& note);
+
+}  // namespace crunlite::rootfs

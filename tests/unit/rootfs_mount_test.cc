@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mount options, and the mount plan of a specification.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <linux/mount.h>
+#include <sys/mount.h>
+#include <sys/sysmacros.h>
+
+#include "base/error.h"
+#include "rootfs/mount_options.h"
+#include "rootfs/mount_plan.h"
+
+namespace crunlite::rootfs {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::Field;
+using ::testing::IsSupersetOf;
+
+std::string error_of(const oci::Spec& spec) {
+  try {
+    (void)build_rootfs_plan(spec, {});
+    return "";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+oci::Spec with_mount(oci::Mount mount) {
+  oci::Spec spec;
+  spec.mounts.push_back(std::move(mount));
+  return spec;
+}
+
+TEST(MountOptions, FlagsPropagationAndData) {
+  const MountOptions o = parse_mount_options({"rbind", "ro", "nosuid", "rprivate", "shared", "size=1k", "x"});
+  EXPECT_TRUE(o.bind);
+  EXPECT_TRUE(o.recursive_bind);
+  EXPECT_EQ(o.flags, MS_RDONLY | MS_NOSUID);
+  EXPECT_EQ(o.attributes.set, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID);
+  EXPECT_THAT(o.propagation, ElementsAre(MS_PRIVATE | MS_REC, MS_SHARED));
+  EXPECT_EQ(o.data, "size=1k,x");
+}
+
+TEST(MountOptions, TheLastOneWins) {
+  const MountOptions o = parse_mount_options({"ro", "rw", "noatime", "strictatime", "exec", "noexec"});
+  EXPECT_EQ(o.flags & MS_RDONLY, 0u);
+  EXPECT_EQ(o.attributes.clear & MOUNT_ATTR_RDONLY, uint64_t{MOUNT_ATTR_RDONLY});
+  EXPECT_EQ(o.attributes.set & MOUNT_ATTR__ATIME, uint64_t{MOUNT_ATTR_STRICTATIME});
+  EXPECT_EQ(o.attributes.clear & MOUNT_ATTR__ATIME, uint64_t{MOUNT_ATTR__ATIME});
+  EXPECT_EQ(o.attributes.set & MOUNT_ATTR_NOEXEC, uint64_t{MOUNT_ATTR_NOEXEC});
+  EXPECT_EQ(o.attributes.clear & MOUNT_ATTR_NOEXEC, 0u);
+}
+
+TEST(MountOptions, KnowsEveryOneOfTheSpecification) {
+  EXPECT_THAT(mount_option_names(),
+              IsSupersetOf({"async",        "atime",       "bind",        "defaults",       "dev",
+                            "diratime",     "dirsync",     "exec",        "iversion",       "lazytime",
+                            "loud",         "noatime",     "nodev",       "nodiratime",     "noexec",
+                            "noiversion",   "nolazytime",  "norelatime",  "nostrictatime",  "nosuid",
+                            "nosymfollow",  "private",     "ratime",      "rbind",          "rdev",
+                            "rdiratime",    "relatime",    "remount",     "rexec",          "rnoatime",
+                            "rnodiratime",  "rnoexec",     "rnorelatime", "rnostrictatime", "rnosuid",
+                            "rnosymfollow", "ro",          "rprivate",    "rrelatime",      "rro",
+                            "rrw",          "rshared",     "rslave",      "rstrictatime",   "rsuid",
+                            "rsymfollow",   "runbindable", "rw",          "shared",         "silent",
+                            "slave",        "strictatime", "suid",        "symfollow",      "sync",
+                            "tmpcopyup",    "unbindable",  "idmap",       "ridmap"}));
+}
+
+TEST(CleanPath, IsLexicalAndStaysInside) {
+  EXPECT_EQ(clean_path("a//b/./c/"), "/a/b/c");
+  EXPECT_EQ(clean_path("/../../x/../y"), "/y");
+  EXPECT_EQ(clean_path("/.."), "/");
+}
+
+TEST(MountPlan, ReadOnlyTmpfsAndDevWaitForTheirContents) {
+  RootfsPlan plan = build_rootfs_plan(with_mount({"/t", "tmpfs", "", {"ro", "nodev"}}), {});
+  EXPECT_TRUE(plan.mounts[0].read_only_later);
+  EXPECT_EQ(plan.mounts[0].flags, static_cast<unsigned long>(MS_NODEV));
+  EXPECT_EQ(plan.mounts[0].source, "tmpfs");
+  plan = build_rootfs_plan(with_mount({"/sys", "sysfs", "sysfs", {"ro"}}), {});
+  EXPECT_FALSE(plan.mounts[0].read_only_later);
+  EXPECT_EQ(plan.mounts[0].target, TargetRule::kRealDirectory);
+}
+
+TEST(MountPlan, ProcIsOnlyReplacedByProcAndFilesOfTheList) {
+  EXPECT_EQ(error_of(with_mount({"/proc", "proc", "proc", {}})), "");
+  EXPECT_EQ(error_of(with_mount({"/proc/uptime", "bind", "/x", {"bind"}})), "");
+  EXPECT_EQ(error_of(with_mount({"/proc", "tmpfs", "x", {}})),
+            "mounts[0]: \"/proc\" cannot be mounted because it is not of type proc");
+  EXPECT_EQ(error_of(with_mount({"/x/../proc//sys", "bind", "/x", {"bind"}})),
+            "mounts[0]: mounts inside /proc are not allowed: /proc/sys");
+  EXPECT_TRUE(
+      build_rootfs_plan(with_mount({"/proc", "bind", "/proc", {"rbind"}}), {}).mounts[0].must_be_procfs);
+}
+
+TEST(MountPlan, RelativeBindSourcesAreInTheBundle) {
+  RootfsInputs inputs;
+  inputs.bundle = "/b";
+  EXPECT_EQ(build_rootfs_plan(with_mount({"/x", "bind", "files", {}}), inputs).mounts[0].source, "/b/files");
+}
+
+TEST(MountPlan, CgroupV1IsAViewOfTheContainersOwn) {
+  RootfsInputs inputs;
+  inputs.cgroup.v1 = {{"cpu,cpuacct", "cpu,cpuacct", "cgroup", "/sys/fs/cgroup/cpu,cpuacct/me"}};
+  const RootfsPlan bound =
+      build_rootfs_plan(with_mount({"/sys/fs/cgroup", "cgroup", "cgroup", {"ro"}}), inputs);
+  ASSERT_EQ(bound.mounts.size(), 4u);
+  EXPECT_TRUE(bound.mounts[0].read_only_later);
+  EXPECT_EQ(bound.mounts[1].kind, MountKind::kBind);
+  EXPECT_EQ(bound.mounts[1].source, "/sys/fs/cgroup/cpu,cpuacct/me");
+  EXPECT_TRUE(bound.mounts[1].attributes.set & MOUNT_ATTR_RDONLY);
+  EXPECT_EQ(bound.mounts[2].kind, MountKind::kSymlink);
+  EXPECT_EQ(bound.mounts[2].destination, "/sys/fs/cgroup/cpu");
+  EXPECT_EQ(bound.mounts_before_cgroup, 0u);
+  inputs.cgroup.own_namespace = true;
+  const RootfsPlan mounted =
+      build_rootfs_plan(with_mount({"/sys/fs/cgroup", "cgroup", "cgroup", {}}), inputs);
+  EXPECT_EQ(mounted.mounts[1].kind, MountKind::kFilesystem);
+  EXPECT_EQ(mounted.mounts[1].data, "cpu,cpuacct");
+}
+
+TEST(MountPlan, CgroupV2WithoutANamespaceIsOnlyTheContainersOwn) {
+  RootfsInputs inputs;
+  inputs.cgroup.unified = true;
+  inputs.cgroup.unified_directory = "/sys/fs/cgroup/me";
+  EXPECT_EQ(
+      build_rootfs_plan(with_mount({"/sys/fs/cgroup", "cgroup", "cgroup", {}}), inputs).mounts[0].source,
+      "/sys/fs/cgroup/me");
+  inputs.cgroup.own_namespace = true;
+  const RootfsPlan plan =
+      build_rootfs_plan(with_mount({"/sys/fs/cgroup", "cgroup", "cgroup", {"ro"}}), inputs);
+  EXPECT_EQ(plan.mounts[0].type, "cgroup2");
+  EXPECT_TRUE(plan.mounts[0].bind_when_denied);
+}
+
+TEST(MountPlan, DevicesOfTheSpecReplaceDefaultOnesAndABoundDevHasNone) {
+  oci::Spec spec;
+  spec.linux.devices = {{oci::DeviceType::kCharacter, "/dev/null", 1, 3, 0600, 1, 2}};
+  const RootfsPlan plan = build_rootfs_plan(spec, {});
+  EXPECT_EQ(plan.devices.size(), 6u);
+  EXPECT_THAT(plan.devices, Contains(Field(&DeviceOp::uid, 1u)));
+  EXPECT_EQ(build_rootfs_plan(with_mount({"/dev", "bind", "/d", {"rbind"}}), {}).devices.size(), 0u);
+}
+
+TEST(MountPlan, LabelsGoIntoTheDataOfNewFileSystems) {
+  oci::Spec spec = with_mount({"/t", "tmpfs", "tmpfs", {"size=1k"}});
+  spec.mounts.push_back({"/proc", "proc", "proc", {}});
+  spec.linux.mount_label = "a:b";
+  const RootfsPlan plan = build_rootfs_plan(spec, {});
+  EXPECT_EQ(plan.mounts[0].data, "size=1k,context=\"a:b\"");
+  EXPECT_EQ(plan.mounts[1].data, "");
+}
+
+}  // namespace
+}  // namespace crunlite::rootfs
