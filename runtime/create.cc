@@ -119,6 +119,7 @@ InitPlan plan_init(const CreateOptions& options, const Bundle& bundle, const Rec
                    const Cgroup& cgroup, const Proc& proc) {
   PlanInputs inputs{
       .id = record.id,
+      .bundle = bundle.path,
       .rootfs = bundle.rootfs,
       .state_json = json::dump(oci::encode_state(hook_state(record, oci::Status::kCreating, 0))),
       .in_user_namespace = in_user_namespace(proc),

@@ -14,14 +14,16 @@ namespace crunlite::runtime {
 
 struct PlanInputs {
   std::string id;
+  std::string bundle;      // absolute; relative mount sources are below it
   std::string rootfs;        // absolute path of root.path
   std::string state_json;    // the state document for createContainer and startContainer hooks, with "pid":0;
                              // the number is replaced by the pid that the hook sees
   int stdio[3] = {0, 1, 2};  // see InitPlan
   bool in_user_namespace = false;  // we ourselves are not in the initial one: no mknod
+  bool deny_setgroups = false;     // unprivileged id maps (user_namespaces(7))
   bool no_pivot = false;
   bool no_new_keyring = false;
-  unsigned preserve_fds = 0;     // --preserve-fds
+  unsigned preserve_fds = 0;     // how many descriptors from 3 on stay open, those of LISTEN_FDS included
   unsigned listen_fds = 0;       // LISTEN_FDS of the caller, when LISTEN_PID is us
   bool placed_by_clone = false;  // CLONE_INTO_CGROUP puts the child into its cgroup: it need not wait
   rootfs::CgroupView cgroup;     // for mounts of type cgroup

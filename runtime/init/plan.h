@@ -37,7 +37,8 @@ struct NamespacePlan {
   std::vector<NamespaceJoin> join;            // by the child, user namespace first
   std::vector<NamespaceJoin> join_by_parent;  // around the clone: pid; with a new user namespace also others
   bool new_user = false;
-  bool joined_user = false;  // new namespaces must belong to the joined one: one more process in between
+  bool joined_user = false;
+  int unshare_joined = 0;    // with joined_user: the new namespaces, which must belong to it
   std::string time_offsets;  // for /proc/self/timens_offsets
 };
 
@@ -51,6 +52,8 @@ struct HookPlan {
 struct Sysctl {
   std::string path;  // below the procfs root: sys/net/ipv4/ip_forward
   std::string value;
+  int namespace_type = 0;  // CLONE_NEW* of the one it belongs to
+  std::string key;         // as the document has it
 };
 
 struct RlimitPlan {
@@ -101,7 +104,8 @@ struct InitPlan {
   uid_t uid = 0;
   gid_t gid = 0;
   std::vector<gid_t> groups;
-  bool set_groups = true;
+  bool set_groups = true;        // false: setgroups(2) is denied in the user namespace
+  bool groups_may_stay = false;  // an empty list that the kernel refuses (setgroups denied by somebody else)
   std::optional<mode_t> umask;
   std::vector<RlimitPlan> rlimits;
   std::optional<CapabilityMasks> capabilities;

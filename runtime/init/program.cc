@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// The end of the way: the program is found, readiness reported, the start awaited, and the program executed.
+#include <sys/syscall.h>
+
+#include "runtime/init/executable.h"
+#include "runtime/init/home.h"
+#include "runtime/init/hook.h"
+#include "runtime/init/steps.h"
+
+namespace crunlite::runtime::steps {
+namespace {
+
+using sys::Result;
+
+// A peer that connects and goes away without a word only looked whether we wait (StartGate::waiting).
+Result<UniqueFd> wait_at_gate(int gate) {
+  for (;;) {
+    Result<UniqueFd> connection = sys::accept(gate, 0);
+    if (connection.error() == ECONNABORTED || connection.error() == EINTR) continue;
+    if (!connection.ok()) return connection;
+    Frame frame;
+    if (receive_message(connection->get(), frame).ok() && frame.msg == Msg::kStart) return connection;
+  }
+}
+
+}  // namespace
+
+Status look_up_home(Init& init) {
+  if (!init.plan.look_up_home) return sys::kOk;
+  find_home(init.root, init.plan.uid, init.home);
+  init.plan.env.pointers[init.plan.env.owned.size()] = const_cast<char*>(init.home.c_str());
+  return sys::kOk;
+}
+
+Status find_executable(Init& init) {
+  return find_executable_in_container(init);
+}
+
+Status report_ready(Init& init) {
+  // From now on the container outlives its creator.
+  if (Status st = sys::set_parent_death_signal(0); !st.ok()) return st;
+  return send_message(init.channel.get(), Msg::kReady);
+}
+
+Status wait_for_start(Init& init) {
+  if (init.plan.gate.valid()) {
+    init.channel.reset();
+    Result<UniqueFd> starter = wait_at_gate(init.plan.gate.get());
+    if (!starter.ok()) return starter.status();
+    init.starter = std::move(*starter);
+    return sys::kOk;
+  }
+  Frame frame;
+  if (Status st = receive_message(init.channel.get(), frame); !st.ok()) return st;
+  return frame.msg == Msg::kStart ? sys::kOk : Status(EBADMSG);
+}
+
+Status run_start_container_hooks(Init& init) {
+  return run_hooks(init, init.plan.start_container);
+}
+
+Status execute(Init& init) {
+  ::execve(init.executable.c_str(), init.plan.args.pointers.data(), init.plan.env.pointers.data());
+  return explain_exec_failure(init, errno);
+}
+
+}  // namespace crunlite::runtime::steps

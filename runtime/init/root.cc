@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// The container's root: what rootfs/ knows how to do, in the order of runtime.md's lifecycle. A process that
+// is executed in a running container has no plan for a root: the one of its mount namespace is taken.
+#include "runtime/init/hook.h"
+#include "runtime/init/steps.h"
+
+#include "rootfs/devices.h"
+#include "rootfs/enter.h"
+#include "rootfs/masks.h"
+#include "rootfs/mount_exec.h"
+
+namespace crunlite::runtime::steps {
+namespace {
+
+// Runs `body` with the plan of the root, if there is one.
+template <class Body>
+Status with_root(Init& init, Body body) {
+  return init.plan.rootfs ? body(*init.plan.rootfs) : sys::kOk;
+}
+
+}  // namespace
+
+Status set_propagation(Init& init) {
+  return with_root(
+      init, [&](const rootfs::RootfsPlan& plan) { return rootfs::set_initial_propagation(plan, init.note); });
+}
+
+Status prepare_root(Init& init) {
+  sys::Result<RootedDir> root =
+      init.plan.rootfs ? rootfs::prepare_root(*init.plan.rootfs, init.note) : RootedDir::open_trusted("/");
+  if (!root.ok()) return root.status();
+  init.root = std::move(*root);
+  init.caller_umask = ::umask(0);  // modes below the root are meant as they stand
+  return sys::kOk;
+}
+
+Status mount_first(Init& init) {
+  return with_root(init, [&](const rootfs::RootfsPlan& plan) {
+    return rootfs::execute_mounts(init.root, plan, 0, plan.mounts_before_cgroup, init.note);
+  });
+}
+
+Status mount_rest(Init& init) {
+  return with_root(init, [&](const rootfs::RootfsPlan& plan) {
+    return rootfs::execute_mounts(init.root, plan, plan.mounts_before_cgroup, plan.mounts.size(), init.note);
+  });
+}
+
+Status make_devices(Init& init) {
+  return with_root(
+      init, [&](const rootfs::RootfsPlan& plan) { return rootfs::make_devices(init.root, plan, init.note); });
+}
+
+Status make_links(Init& init) {
+  return with_root(
+      init, [&](const rootfs::RootfsPlan& plan) { return rootfs::make_links(init.root, plan, init.note); });
+}
+
+Status run_runtime_hooks(Init& init) {
+  if (!init.plan.runtime_hooks) return sys::kOk;
+  if (Status st = send_message(init.channel.get(), Msg::kRunHooks); !st.ok()) return st;
+  Frame frame;
+  if (Status st = receive_message(init.channel.get(), frame); !st.ok()) return st;
+  return frame.msg == Msg::kHooksDone ? sys::kOk : Status(EBADMSG);
+}
+
+Status run_create_container_hooks(Init& init) {
+  return run_hooks(init, init.plan.create_container);
+}
+
+Status enter_root(Init& init) {
+  return with_root(
+      init, [&](const rootfs::RootfsPlan& plan) { return rootfs::enter_root(init.root, plan, init.note); });
+}
+
+Status make_paths_read_only(Init& init) {
+  return with_root(init, [&](const rootfs::RootfsPlan& plan) {
+    return rootfs::make_paths_read_only(init.root, plan, init.note);
+  });
+}
+
+Status mask_paths(Init& init) {
+  return with_root(
+      init, [&](const rootfs::RootfsPlan& plan) { return rootfs::mask_paths(init.root, plan, init.note); });
+}
+
+Status finish_read_only(Init& init) {
+  return with_root(init, [&](const rootfs::RootfsPlan& plan) {
+    return rootfs::finish_read_only(init.root, plan, init.note);
+  });
+}
+
+}  // namespace crunlite::runtime::steps

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a new process inherits from its caller and a container must not: descriptors, signal state, session,
+// keyring.
+#include <linux/close_range.h>
+#include <linux/keyctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include "runtime/init/signals.h"
+#include "runtime/init/steps.h"
+
+namespace crunlite::runtime::steps {
+namespace {
+
+constexpr unsigned kFirstDescriptor = 3;
+constexpr int kLastSignal = 64;
+
+// Before Linux 5.11: one at a time. Nothing is open above the limit of this process, whose default is 1024
+// to 1M.
+Status close_one_by_one(unsigned first) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == -1) return sys::fail();
+  constexpr rlim_t kMost = 1 << 20;
+  const auto last = static_cast<int>(limit.rlim_cur < kMost ? limit.rlim_cur : kMost);
+  for (int fd = static_cast<int>(first); fd < last; ++fd) (void)sys::set_cloexec(fd, true);
+  return sys::kOk;
+}
+
+}  // namespace
+
+Status close_descriptors(Init& init) {
+  // A leaked descriptor of a host directory is an escape (CVE-2024-21626): whatever the caller had open ends
+  // with execve. What we open ourselves is close-on-exec from birth.
+  const unsigned first = kFirstDescriptor + init.plan.preserved_fds;
+  Status st = sys::close_range(first, ~0U, CLOSE_RANGE_CLOEXEC);
+  if (st.error() == ENOSYS || st.error() == EINVAL || st.error() == EPERM) st = close_one_by_one(first);
+  for (unsigned fd = kFirstDescriptor; st.ok() && fd < first; ++fd) {
+    init.note.set(static_cast<unsigned long>(fd));
+    st = sys::set_cloexec(static_cast<int>(fd), false);
+  }
+  return st;
+}
+
+Status adopt_stdio(Init& init) {
+  for (int target = 0; target < 3; ++target) {
+    const int fd = init.plan.stdio[target];
+    init.note.set(static_cast<unsigned long>(target));
+    if (fd == target) continue;
+    if (Status st = sys::dup2(fd, target); !st.ok()) return st;
+  }
+  return sys::kOk;
+}
+
+Status reset_signals(Init&) {
+  // execve resets handlers but neither ignored signals nor the mask.
+  const uint64_t none = 0;
+  if (::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none) == -1) return sys::fail();
+  for (int signal = 1; signal <= kLastSignal; ++signal) {
+    if (signal == SIGKILL || signal == SIGSTOP) continue;
+    if (Status st = set_disposition(signal, SIG_DFL); !st.ok()) return st;
+  }
+  return sys::kOk;
+}
+
+Status die_with_parent(Init&) {
+  return sys::set_parent_death_signal(SIGKILL);
+}
+
+Status start_session(Init&) {
+  // A terminal of the caller's session would take input from the container (TIOCSTI, CVE-2017-5226).
+  return ::syscall(SYS_setsid) == -1 ? sys::fail() : sys::kOk;
+}
+
+Status join_keyring(Init& init) {
+  if (init.plan.keyring.empty()) return sys::kOk;
+  init.note.set(init.plan.keyring);
+  if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, init.plan.keyring.c_str()) != -1) return sys::kOk;
+  // Full quota or no key service (also in sandboxes): the container starts, as with runc and crun.
+  if (errno == EDQUOT || errno == ENOSYS || errno == EPERM) return sys::kOk;
+  return sys::fail();
+}
+
+}  // namespace crunlite::runtime::steps

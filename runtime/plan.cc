@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/plan.h"
+
+#include <sched.h>
+#include <sys/personality.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "runtime/rlimit_names.h"
+#include "runtime/sysctl.h"
+
+namespace crunlite::runtime {
+namespace {
+
+// What execvp(3) and every shell assume when PATH is not set.
+constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+struct NamespaceFlag {
+  oci::NamespaceType type;
+  int flag;
+};
+// In the order in which they are joined: user first, for its privileges; mount last, because paths change.
+constexpr NamespaceFlag kNamespaceFlags[] = {
+    {oci::NamespaceType::kUser, CLONE_NEWUSER},     {oci::NamespaceType::kNetwork, CLONE_NEWNET},
+    {oci::NamespaceType::kIpc, CLONE_NEWIPC},       {oci::NamespaceType::kUts, CLONE_NEWUTS},
+    {oci::NamespaceType::kCgroup, CLONE_NEWCGROUP}, {oci::NamespaceType::kTime, CLONE_NEWTIME},
+    {oci::NamespaceType::kPid, CLONE_NEWPID},       {oci::NamespaceType::kMount, CLONE_NEWNS},
+};
+
+const oci::Namespace* find_namespace(const oci::Linux& linux, oci::NamespaceType type) {
+  const auto found = std::ranges::find(linux.namespaces, type, &oci::Namespace::type);
+  return found == linux.namespaces.end() ? nullptr : &*found;
+}
+
+bool is_new(const oci::Linux& linux, oci::NamespaceType type) {
+  const oci::Namespace* ns = find_namespace(linux, type);
+  return ns && ns->path.empty();
+}
+
+// time_namespaces(7): "monotonic SECS NANOSECS"
+std::string time_offsets(const oci::Linux& linux) {
+  std::string text;
+  if (const auto& offset = linux.monotonic_offset)
+    text += cat("monotonic ", offset->secs, " ", offset->nanosecs, "\n");
+  if (const auto& offset = linux.boottime_offset)
+    text += cat("boottime ", offset->secs, " ", offset->nanosecs, "\n");
+  return text;
+}
+
+// A child that is already in a user namespace of its own may not join what belongs to the host's: the parent
+// does that. A pid namespace only takes in children anyway.
+bool joined_by_parent(int flag, bool new_user) {
+  if (flag == CLONE_NEWPID) return true;
+  return new_user && flag != CLONE_NEWNS && flag != CLONE_NEWTIME && flag != CLONE_NEWUSER;
+}
+
+NamespacePlan plan_namespaces(const oci::Linux& linux) {
+  NamespacePlan plan;
+  plan.new_user = is_new(linux, oci::NamespaceType::kUser);
+  uint64_t fresh = 0;
+  for (const auto& [type, flag] : kNamespaceFlags) {
+    const oci::Namespace* ns = find_namespace(linux, type);
+    if (!ns) continue;
+    if (!ns->path.empty()) {
+      std::vector<NamespaceJoin>& list =
+          joined_by_parent(flag, plan.new_user) ? plan.join_by_parent : plan.join;
+      list.push_back({UniqueFd(), flag, ns->path});
+      if (flag == CLONE_NEWUSER) plan.joined_user = true;
+    } else if (flag == CLONE_NEWCGROUP) {
+      // Its root is the cgroup in which its maker is: only after the child has been placed.
+      plan.unshare_late |= CLONE_NEWCGROUP;
+    } else {
+      fresh |= static_cast<uint64_t>(flag);
+    }
+  }
+  plan.time_offsets = time_offsets(linux);
+  if (!plan.time_offsets.empty()) fresh &= ~uint64_t{CLONE_NEWTIME};  // the step that sets them makes it
+  if (plan.joined_user)
+    plan.unshare_joined = static_cast<int>(fresh);
+  else
+    plan.clone = fresh;
+  return plan;
+}
+
+std::vector<IdMap> id_map(const std::vector<oci::IdMapping>& mappings) {
+  std::vector<IdMap> out;
+  for (const oci::IdMapping& m : mappings) out.push_back({m.container_id, m.host_id, m.size});
+  return out;
+}
+
+StringArray as_array(std::vector<std::string> strings, size_t spare = 0) {
+  StringArray out{.owned = std::move(strings), .pointers = {}};
+  for (std::string& text : out.owned) out.pointers.push_back(text.data());
+  out.pointers.resize(out.owned.size() + spare + 1, nullptr);
+  return out;
+}
+
+std::vector<HookPlan> plan_hooks(const std::vector<oci::Hook>& hooks) {
+  std::vector<HookPlan> out;
+  for (const oci::Hook& hook : hooks) {
+    HookPlan plan;
+    plan.path = hook.path;
+    plan.args = as_array(hook.args.empty() ? std::vector<std::string>{hook.path} : hook.args);
+    plan.env = as_array(hook.env);
+    if (hook.timeout)
+      plan.timeout_ms = static_cast<int>(std::min<int64_t>(int64_t{*hook.timeout} * 1000, INT32_MAX));
+    out.push_back(std::move(plan));
+  }
+  return out;
+}
+
+// The hooks of the child see another pid than we do: the number goes in between.
+void split_state(const std::string& state, InitPlan& plan) {
+  constexpr std::string_view kPid = "\"pid\":0";
+  const size_t at = state.find(kPid);
+  if (at == std::string::npos) {
+    if (plan.create_container.empty() && plan.start_container.empty()) return;
+    throw Error(ErrorKind::kConfig, "the state document for hooks has no \"pid\":0");
+  }
+  plan.hook_state_head = state.substr(0, at + kPid.size() - 1);
+  plan.hook_state_tail = state.substr(at + kPid.size());
+}
+
+std::optional<std::string_view> find_variable(const std::vector<std::string>& env, std::string_view name) {
+  std::optional<std::string_view> value;
+  for (const std::string& entry : env)  // the last one counts, as with getenv after putenv in order
+    if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=')
+      value = std::string_view(entry).substr(name.size() + 1);
+  return value;
+}
+
+std::vector<RlimitPlan> plan_rlimits(const std::vector<oci::Rlimit>& rlimits) {
+  std::vector<RlimitPlan> out;
+  for (const oci::Rlimit& limit : rlimits) {
+    const std::optional<int> number = rlimit_number(limit.type);
+    if (!number) throw Error(ErrorKind::kConfig, "unknown rlimit ", quote(limit.type));
+    out.push_back({*number, {.rlim_cur = limit.soft, .rlim_max = limit.hard}, limit.type});
+  }
+  return out;
+}
+
+void plan_environment(const oci::Process& process, unsigned listen_fds, InitPlan& plan) {
+  std::vector<std::string> env = process.env;
+  if (listen_fds) {
+    env.push_back(cat("LISTEN_FDS=", listen_fds));
+    env.push_back("LISTEN_PID=1");
+  }
+  plan.search_path = find_variable(env, "PATH").value_or(kDefaultPath);
+  plan.look_up_home = !find_variable(env, "HOME");
+  plan.env = as_array(std::move(env), 1);
+}
+
+void plan_process(const oci::Process& process, Planned& planned) {
+  InitPlan& plan = planned.plan;
+  plan.args = as_array(process.args);
+  plan.cwd = process.cwd;
+  plan.uid = process.user.uid;
+  plan.gid = process.user.gid;
+  plan.groups.assign(process.user.additional_gids.begin(), process.user.additional_gids.end());
+  if (process.user.umask) plan.umask = *process.user.umask;
+  plan.rlimits = plan_rlimits(process.rlimits);
+  plan.no_new_privileges = process.no_new_privileges;
+  plan.oom_score_adj = process.oom_score_adj;
+  if (process.capabilities) {
+    plan.capabilities = capability_masks(*process.capabilities);
+    for (const std::string& name : plan.capabilities->unknown)
+      planned.warnings.push_back(cat("unknown capability ", quote(name), " is left out"));
+  }
+  if (!process.apparmor_profile.empty()) plan.apparmor_exec = "exec " + process.apparmor_profile;
+  plan.selinux_exec = process.selinux_label;
+  plan.console.wanted = process.terminal;
+  if (process.terminal && process.console_size) {
+    plan.console.rows = process.console_size->height;
+    plan.console.columns = process.console_size->width;
+  }
+}
+
+std::optional<unsigned long> personality_number(const std::optional<oci::Personality>& personality) {
+  if (!personality) return std::nullopt;
+  return *personality == oci::Personality::kLinux32 ? PER_LINUX32 : PER_LINUX;
+}
+
+std::vector<Sysctl> plan_sysctls(const oci::Linux& linux) {
+  std::vector<Sysctl> out;
+  for (const auto& [key, value] : linux.sysctl) {
+    std::string problem;
+    out.push_back(parse_sysctl(key, value, problem));
+    if (!problem.empty()) throw Error(ErrorKind::kConfig, problem);
+  }
+  return out;
+}
+
+rootfs::RootfsPlan plan_root(const oci::Spec& spec, const PlanInputs& inputs,
+                             const NamespacePlan& namespaces) {
+  rootfs::RootfsInputs root{
+      .path = inputs.rootfs,
+      .bundle = inputs.bundle,
+      .no_pivot = inputs.no_pivot,
+      .bind_devices = inputs.in_user_namespace || namespaces.new_user || namespaces.joined_user,
+      .cgroup = inputs.cgroup,
+      .host_proc_mounts = inputs.host_proc_mounts,
+  };
+  root.cgroup.own_namespace = namespaces.unshare_late & CLONE_NEWCGROUP;
+  return rootfs::build_rootfs_plan(spec, root);
+}
+
+void plan_groups(const PlanInputs& inputs, InitPlan& plan) {
+  plan.deny_setgroups = inputs.deny_setgroups;
+  plan.set_groups = !inputs.deny_setgroups;
+  plan.groups_may_stay = inputs.in_user_namespace || plan.namespaces.joined_user;
+  if (inputs.deny_setgroups && !plan.groups.empty())
+    throw Error(ErrorKind::kUnsupported,
+                "additionalGids cannot be set: setgroups(2) is denied in an unprivileged user namespace");
+}
+
+}  // namespace
+
+Planned build_plan(const oci::Spec& spec, const PlanInputs& inputs) {
+  if (!spec.process) throw Error(ErrorKind::kConfig, "/process: is required to create a container");
+  Planned planned;
+  InitPlan& plan = planned.plan;
+  plan.namespaces = plan_namespaces(spec.linux);
+  if (plan.namespaces.new_user) {
+    plan.uid_map = id_map(spec.linux.uid_mappings);
+    plan.gid_map = id_map(spec.linux.gid_mappings);
+  }
+  plan.wait_for_placement = !inputs.placed_by_clone;
+  plan.rootfs = plan_root(spec, inputs, plan.namespaces);
+  plan.hostname = spec.hostname;
+  plan.domainname = spec.domainname;
+  plan.sysctls = plan_sysctls(spec.linux);
+  plan.runtime_hooks = !spec.hooks.prestart.empty() || !spec.hooks.create_runtime.empty();
+  plan.create_container = plan_hooks(spec.hooks.create_container);
+  plan.start_container = plan_hooks(spec.hooks.start_container);
+  split_state(inputs.state_json, plan);
+  plan_process(*spec.process, planned);
+  plan_environment(*spec.process, inputs.listen_fds, plan);
+  plan_groups(inputs, plan);
+  plan.preserved_fds = std::max(inputs.listen_fds, inputs.preserve_fds);
+  plan.personality = personality_number(spec.linux.personality);
+  plan.seccomp = inputs.seccomp;
+  if (!inputs.no_new_keyring) plan.keyring = "_ses." + inputs.id;
+  std::ranges::copy(inputs.stdio, plan.stdio);
+  return planned;
+}
+
+Planned build_exec_plan(const oci::Process& process, ExecInputs inputs) {
+  Planned planned;
+  InitPlan& plan = planned.plan;
+  plan.namespaces.join = std::move(inputs.join);
+  plan.namespaces.join_by_parent = std::move(inputs.join_by_parent);
+  plan.namespaces.joined_user = inputs.in_user_namespace;
+  plan_process(process, planned);
+  plan_environment(process, inputs.listen_fds, plan);
+  plan.groups_may_stay = inputs.in_user_namespace;
+  plan.preserved_fds = std::max(inputs.listen_fds, inputs.preserve_fds);
+  plan.personality = personality_number(inputs.personality);
+  plan.seccomp = std::move(inputs.seccomp);
+  if (!inputs.no_new_keyring) plan.keyring = std::move(inputs.keyring);
+  std::ranges::copy(inputs.stdio, plan.stdio);
+  return planned;
+}
+
+}  // namespace crunlite::runtime

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/sequence.h"
+
+#include "base/error.h"
+
+namespace crunlite::runtime {
+
+Sequence::Sequence(const InitPlan& plan)
+    : successor_(plan.namespaces.joined_user && plan.namespaces.unshare_joined != 0),
+      hooks_(plan.runtime_hooks),
+      console_(plan.console.wanted) {
+  advance_from(Place::kSuccessor);
+}
+
+bool Sequence::expected(Place place) const {
+  switch (place) {
+    case Place::kSuccessor:
+      return successor_;
+    case Place::kRunHooks:
+      return hooks_;
+    case Place::kConsole:
+      return console_;
+    case Place::kReady:
+    case Place::kDone:
+      return true;
+  }
+  return true;
+}
+
+void Sequence::advance_from(Place place) {
+  next_ = place;
+  while (!expected(next_)) next_ = static_cast<Place>(static_cast<int>(next_) + 1);
+}
+
+std::string_view Sequence::waiting_for() const {
+  switch (next_) {
+    case Place::kSuccessor:
+      return "entering the user namespace";
+    case Place::kRunHooks:
+      return "making the mounts";
+    case Place::kConsole:
+      return "setting up the terminal";
+    case Place::kReady:
+      return "getting ready";
+    case Place::kDone:
+      return "nothing";
+  }
+  return "nothing";
+}
+
+void Sequence::on(Msg msg) {
+  if (msg == Msg::kFailed && !ready()) return;
+  constexpr struct {
+    Place place;
+    Msg msg;
+  } kWords[] = {{Place::kSuccessor, Msg::kSuccessor},
+                {Place::kRunHooks, Msg::kRunHooks},
+                {Place::kConsole, Msg::kConsole},
+                {Place::kReady, Msg::kReady}};
+  for (const auto& word : kWords) {
+    if (word.place != next_ || word.msg != msg) continue;
+    advance_from(static_cast<Place>(static_cast<int>(next_) + 1));
+    return;
+  }
+  throw Error(ErrorKind::kSystem, "the container's init sent message ", static_cast<uint32_t>(msg),
+              " before ", waiting_for());
+}
+
+}  // namespace crunlite::runtime

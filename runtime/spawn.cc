@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/spawn.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "base/user_namespace.h"
+#include "rootfs/mount_source.h"
+#include "runtime/failure.h"
+#include "runtime/init/init.h"
+#include "runtime/joining.h"
+#include "runtime/sequence.h"
+
+namespace crunlite::runtime {
+namespace {
+
+bool has_user_namespace(const InitPlan& plan) {
+  return plan.namespaces.new_user || plan.namespaces.joined_user;
+}
+
+struct Cloned {
+  Child child;
+  bool placed = false;  // CLONE_INTO_CGROUP did it
+};
+
+// Never returns in the child.
+Cloned clone_init(InitPlan& plan, const ParentServices& services, sys::SocketPair& channel) {
+  int pidfd = -1;
+  clone_args args{};
+  args.flags = plan.namespaces.clone | CLONE_PIDFD;
+  args.pidfd = reinterpret_cast<uint64_t>(&pidfd);
+  args.exit_signal = SIGCHLD;
+  Cloned cloned;
+  if (services.cgroup_fd >= 0) {
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = static_cast<uint64_t>(services.cgroup_fd);
+    cloned.placed = true;
+  }
+  sys::Result<pid_t> pid = sys::clone3(args);
+  if (pid.error() == ENOSYS) {  // the sandboxes that block it answer so; see clone_without_clone3
+    args.flags &= ~uint64_t{CLONE_INTO_CGROUP};
+    if (cloned.placed) plan.wait_for_placement = true;
+    cloned.placed = false;
+    pid = sys::clone_without_clone3(args);
+  }
+  const pid_t child = check(std::move(pid), "clone the container's init");
+  if (child == 0) {
+    // The parent's end must be closed here too: its end is how we see that the parent is gone.
+    channel.first.reset();
+    run_init(plan, std::move(channel.second));
+  }
+  cloned.child = Child(child, UniqueFd(pidfd));
+  return cloned;
+}
+
+void write_oom_score(const Proc& proc, pid_t pid, const InitPlan& plan) {
+  if (!plan.oom_score_adj) return;
+  check(proc.write_file(cat(pid, "/oom_score_adj").c_str(), cat(*plan.oom_score_adj)),
+        "set oom_score_adj to ", *plan.oom_score_adj);
+}
+
+// A process in a user namespace may not raise its own hard limits, whatever its capabilities there.
+void raise_rlimits(pid_t pid, const InitPlan& plan) {
+  if (!has_user_namespace(plan)) return;
+  for (const RlimitPlan& wanted : plan.rlimits) {
+    const auto resource = static_cast<__rlimit_resource>(wanted.resource);
+    rlimit now{};
+    if (::prlimit(pid, resource, nullptr, &now) == -1) throw SysError(errno, "read rlimit ", wanted.name);
+    if (wanted.limit.rlim_max <= now.rlim_max) continue;
+    if (::prlimit(pid, resource, &wanted.limit, nullptr) == -1)
+      throw SysError(errno, "set rlimit ", wanted.name);
+  }
+}
+
+// The parent's half of the conversation with one child.
+class Conversation {
+ public:
+  Conversation(InitPlan& plan, const ParentServices& services, Cloned cloned, int channel)
+      : plan_(plan),
+        services_(services),
+        child_(std::move(cloned.child)),
+        placed_(cloned.placed),
+        channel_(channel),
+        sequence_(plan) {}
+
+  Child run_until_ready() {
+    const bool has_successor = plan_.namespaces.joined_user && plan_.namespaces.unshare_joined != 0;
+    if (!has_successor) place();
+    while (!sequence_.ready()) {
+      UniqueFd fd;
+      const Frame frame = next(fd);
+      sequence_.on(frame.msg);
+      handle(frame, std::move(fd));
+    }
+    return std::move(child_);
+  }
+
+ private:
+  Frame next(UniqueFd& fd) {
+    Frame frame;
+    const sys::Status status = receive_message(channel_, frame, &fd);
+    if (status.error() == EPIPE || status.error() == ECONNRESET) report_death();
+    check(status, "wait for the container's init");
+    return frame;
+  }
+
+  [[noreturn]] void report_death() {
+    const sys::Exit exit = child_.wait();
+    throw Error(ErrorKind::kSystem, "the container's init ended while ", sequence_.waiting_for(),
+                exit.code == CLD_EXITED ? " with exit status " : ", killed by signal ", exit.status);
+  }
+
+  void handle(const Frame& frame, UniqueFd fd) {
+    switch (frame.msg) {
+      case Msg::kFailed:
+        throw_failure(frame);
+      case Msg::kSuccessor:
+        adopt(std::move(fd));
+        break;
+      case Msg::kRunHooks:
+        if (services_.run_runtime_hooks) services_.run_runtime_hooks(child_.pid());
+        tell(Msg::kHooksDone);
+        break;
+      case Msg::kConsole:
+        if (services_.receive_console) services_.receive_console(std::move(fd));
+        break;
+      default:
+        break;
+    }
+  }
+
+  // The first process has made the one that goes on, and ends.
+  void adopt(UniqueFd pidfd) {
+    const pid_t pid = pid_of(*services_.proc, pidfd.get());
+    Child successor(pid, std::move(pidfd));
+    (void)child_.wait();
+    child_ = std::move(successor);
+    place();
+  }
+
+  void place() {
+    const pid_t pid = child_.pid();
+    if (plan_.namespaces.new_user) {
+      if (services_.write_id_maps)
+        services_.write_id_maps(pid);
+      else
+        write_id_maps(*services_.proc, pid, plan_);
+    }
+    if (!placed_ && services_.place_in_cgroup) services_.place_in_cgroup(pid);
+    write_oom_score(*services_.proc, pid, plan_);
+    raise_rlimits(pid, plan_);
+    if (plan_.wait_for_placement || plan_.namespaces.new_user) tell(Msg::kProceed);
+  }
+
+  void tell(Msg msg) {
+    // A child that has died says more by its last message than EPIPE does: the next read reports it.
+    const sys::Status status = send_message(channel_, msg);
+    if (status.error() != EPIPE && status.error() != ECONNRESET)
+      check(status, "talk to the container's init");
+  }
+
+  InitPlan& plan_;
+  const ParentServices& services_;
+  Child child_;
+  bool placed_;
+  int channel_;
+  Sequence sequence_;
+};
+
+bool has_own(const NamespacePlan& plan, int type) {
+  const auto flag = static_cast<uint64_t>(type);
+  if ((plan.clone | static_cast<uint64_t>(plan.unshare_joined)) & flag) return true;
+  const auto is_type = [&](const NamespaceJoin& ns) { return ns.type == type; };
+  return std::ranges::any_of(plan.join, is_type) || std::ranges::any_of(plan.join_by_parent, is_type);
+}
+
+// A namespace given by path may turn out to be our own: what is set there would be the host's.
+void refuse_to_change_the_host(const InitPlan& plan) {
+  for (const Sysctl& sysctl : plan.sysctls)
+    if (!has_own(plan.namespaces, sysctl.namespace_type))
+      throw Error(ErrorKind::kConfig, "sysctl ", quote(sysctl.key),
+                  " is not allowed in the host's namespace");
+  if ((!plan.hostname.empty() || !plan.domainname.empty()) && !has_own(plan.namespaces, CLONE_NEWUTS))
+    throw Error(ErrorKind::kConfig, "hostname and domainname cannot be set in the host's UTS namespace");
+}
+
+void require_open(const InitPlan& plan) {
+  for (unsigned i = 0; i < plan.preserved_fds; ++i)
+    if (::fcntl(static_cast<int>(3 + i), F_GETFD) == -1)
+      throw Error(ErrorKind::kUsage, "file descriptor ", 3 + i, " is to be preserved but is not open");
+}
+
+}  // namespace
+
+void SpawnedInit::start() {
+  check(send_message(channel_.get(), Msg::kStart), "send the start to the container's init");
+  wait_for_execution(channel_.get());
+}
+
+void open_plan_resources(const oci::Spec& spec, InitPlan& plan) {
+  open_namespaces(plan.namespaces);
+  if (!plan.rootfs) return;
+  refuse_to_change_the_host(plan);
+  int user_namespace = -1;
+  for (const NamespaceJoin& ns : plan.namespaces.join)
+    if (ns.type == CLONE_NEWUSER) user_namespace = ns.fd.get();
+  rootfs::open_sources(spec, has_user_namespace(plan), user_namespace, *plan.rootfs);
+}
+
+SpawnedInit spawn_init(InitPlan& plan, const ParentServices& services) {
+  require_open(plan);
+  sys::SocketPair channel =
+      check(sys::socket_pair(SOCK_SEQPACKET), "create a channel to the container's init");
+  Cloned cloned = [&] {
+    const JoinedForClone joined(plan.namespaces.join_by_parent);
+    return clone_init(plan, services, channel);
+  }();
+  channel.second.reset();
+  Conversation conversation(plan, services, std::move(cloned), channel.first.get());
+  Child child = conversation.run_until_ready();
+  return SpawnedInit(std::move(child), std::move(channel.first));
+}
+
+void write_id_maps(const Proc& proc, pid_t pid, const InitPlan& plan) {
+  const auto ranges = [](const std::vector<IdMap>& map) {
+    std::vector<IdRange> out;
+    for (const IdMap& m : map) out.push_back({m.container_id, m.host_id, m.size});
+    return out;
+  };
+  crunlite::write_id_maps(proc, pid, ranges(plan.uid_map), ranges(plan.gid_map), plan.deny_setgroups);
+}
+
+}  // namespace crunlite::runtime

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/validate.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+#include "oci/names.h"
+#include "rootfs/mount_options.h"
+#include "runtime/capabilities.h"
+#include "runtime/rlimit_names.h"
+#include "runtime/sysctl.h"
+
+namespace crunlite::runtime {
+namespace {
+
+using oci::NamespaceType;
+
+class Validator {
+ public:
+  explicit Validator(Findings& findings) : findings_(findings) {}
+
+  template <class... Parts>
+  void problem(const Parts&... parts) {
+    findings_.problems.push_back(cat(parts...));
+  }
+  template <class... Parts>
+  void warning(const Parts&... parts) {
+    findings_.warnings.push_back(cat(parts...));
+  }
+
+  // JSON may carry U+0000 and the kernel's strings end there: half a path would be used.
+  void text(std::string_view where, std::string_view value) {
+    if (value.find('\0') != std::string_view::npos) problem(where, ": must not contain a NUL");
+  }
+  void absolute(std::string_view where, std::string_view path) {
+    text(where, path);
+    if (!path.starts_with('/')) problem(where, ": must be an absolute path, is ", quote(path));
+  }
+  // (uid_t)-1 means "leave as it is" to the kernel.
+  void id(std::string_view where, uint32_t value) {
+    if (value == UINT32_MAX) problem(where, ": ", value, " is not a valid id");
+  }
+  void unsupported(std::string_view where, const std::vector<std::string>& names) {
+    for (const std::string& name : names) problem(where, "/", name, ": is not supported by this version");
+  }
+
+ private:
+  Findings& findings_;
+};
+
+const oci::Namespace* find(const oci::Linux& linux, NamespaceType type) {
+  const auto found = std::ranges::find(linux.namespaces, type, &oci::Namespace::type);
+  return found == linux.namespaces.end() ? nullptr : &*found;
+}
+
+void check_capabilities(const oci::Capabilities& capabilities, Validator& v) {
+  std::set<std::string> unknown;
+  for (const auto* list : {&capabilities.bounding, &capabilities.effective, &capabilities.inheritable,
+                           &capabilities.permitted, &capabilities.ambient})
+    for (const std::string& name : *list)
+      if (!capability_number(name)) unknown.insert(name);
+  for (const std::string& name : unknown)
+    v.warning("/process/capabilities: unknown capability ", quote(name));
+}
+
+void check_rlimits(const std::vector<oci::Rlimit>& rlimits, Validator& v) {
+  std::set<std::string> seen;
+  for (size_t i = 0; i < rlimits.size(); ++i) {
+    const std::string where = cat("/process/rlimits/", i);
+    if (!rlimit_number(rlimits[i].type)) v.problem(where, "/type: unknown rlimit ", quote(rlimits[i].type));
+    if (!seen.insert(rlimits[i].type).second) v.problem(where, "/type: ", rlimits[i].type, " is there twice");
+    if (rlimits[i].soft > rlimits[i].hard) v.problem(where, ": soft is larger than hard");
+  }
+}
+
+void check_process(const oci::Process& process, Validator& v) {
+  if (process.args.empty() || process.args.front().empty()) v.problem("/process/args: must name a program");
+  for (size_t i = 0; i < process.args.size(); ++i) v.text(cat("/process/args/", i), process.args[i]);
+  for (size_t i = 0; i < process.env.size(); ++i) {
+    v.text(cat("/process/env/", i), process.env[i]);
+    if (process.env[i].find('=') == std::string::npos)
+      v.problem("/process/env/", i, ": must be NAME=VALUE, is ", quote(process.env[i]));
+  }
+  v.absolute("/process/cwd", process.cwd);
+  v.id("/process/user/uid", process.user.uid);
+  v.id("/process/user/gid", process.user.gid);
+  for (size_t i = 0; i < process.user.additional_gids.size(); ++i)
+    v.id(cat("/process/user/additionalGids/", i), process.user.additional_gids[i]);
+  if (process.user.umask && *process.user.umask > 0777)
+    v.problem("/process/user/umask: has bits beyond 0777");
+  check_rlimits(process.rlimits, v);
+  if (process.capabilities) check_capabilities(*process.capabilities, v);
+  v.text("/process/apparmorProfile", process.apparmor_profile);
+  v.text("/process/selinuxLabel", process.selinux_label);
+  v.unsupported("/process", process.unsupported);
+}
+
+void check_namespaces(const oci::Linux& linux, Validator& v) {
+  std::set<NamespaceType> seen;
+  for (size_t i = 0; i < linux.namespaces.size(); ++i) {
+    const oci::Namespace& ns = linux.namespaces[i];
+    if (!seen.insert(ns.type).second)
+      v.problem("/linux/namespaces/", i, ": namespace ", oci::name_of(oci::kNamespaceTypes, ns.type),
+                " is there twice");
+    if (!ns.path.empty()) v.absolute(cat("/linux/namespaces/", i, "/path"), ns.path);
+  }
+  if (!find(linux, NamespaceType::kMount)) v.problem("/linux/namespaces: a mount namespace is required");
+  const oci::Namespace* user = find(linux, NamespaceType::kUser);
+  const bool maps = !linux.uid_mappings.empty() || !linux.gid_mappings.empty();
+  if (!user && maps) v.problem("/linux/uidMappings: id mappings need a user namespace");
+  if (user && user->path.empty() && (linux.uid_mappings.empty() || linux.gid_mappings.empty()))
+    v.problem("/linux/uidMappings: a new user namespace needs uidMappings and gidMappings");
+  if ((linux.monotonic_offset || linux.boottime_offset)) {
+    const oci::Namespace* time = find(linux, NamespaceType::kTime);
+    if (!time || !time->path.empty()) v.problem("/linux/timeOffsets: need a new time namespace");
+  }
+}
+
+void check_names(const oci::Spec& spec, Validator& v) {
+  const bool uts = find(spec.linux, NamespaceType::kUts);
+  v.text("/hostname", spec.hostname);
+  v.text("/domainname", spec.domainname);
+  if (!spec.hostname.empty() && !uts) v.problem("/hostname: cannot be set without a UTS namespace");
+  if (!spec.domainname.empty() && !uts) v.problem("/domainname: cannot be set without a UTS namespace");
+}
+
+void check_sysctls(const oci::Linux& linux, Validator& v) {
+  constexpr struct {
+    int flag;
+    NamespaceType type;
+  } kTypes[] = {{CLONE_NEWNET, NamespaceType::kNetwork},
+                {CLONE_NEWIPC, NamespaceType::kIpc},
+                {CLONE_NEWUTS, NamespaceType::kUts}};
+  for (const auto& [key, value] : linux.sysctl) {
+    std::string problem;
+    const Sysctl sysctl = parse_sysctl(key, value, problem);
+    if (!problem.empty()) {
+      v.problem("/linux/sysctl: ", problem);
+      continue;
+    }
+    for (const auto& [flag, type] : kTypes)
+      if (sysctl.namespace_type == flag && !find(linux, type))
+        v.problem("/linux/sysctl: sysctl ", quote(key), " needs a ", oci::name_of(oci::kNamespaceTypes, type),
+                  " namespace of the container's own");
+  }
+}
+
+void check_mounts(const oci::Spec& spec, Validator& v) {
+  for (size_t i = 0; i < spec.mounts.size(); ++i) {
+    const oci::Mount& mount = spec.mounts[i];
+    const std::string where = cat("/mounts/", i);
+    if (mount.destination.empty()) v.problem(where, "/destination: must not be empty");
+    v.text(where + "/destination", mount.destination);
+    v.text(where + "/source", mount.source);
+    v.text(where + "/type", mount.type);
+    for (const std::string& option : mount.options) v.text(where + "/options", option);
+    const rootfs::MountOptions options = rootfs::parse_mount_options(mount.options);
+    const bool bind = options.bind || mount.type == "bind";
+    const bool maps = !mount.uid_mappings.empty() || !mount.gid_mappings.empty();
+    const bool wants = maps || options.id_map != rootfs::MountOptions::IdMap::kNone;
+    if (mount.uid_mappings.empty() != mount.gid_mappings.empty())
+      v.problem(where, ": uidMappings and gidMappings belong together");
+    if (wants && !bind) v.problem(where, ": only bind mounts can have mapped ids");
+    if (wants && !maps && !find(spec.linux, NamespaceType::kUser))
+      v.problem(where, ": idmap needs uidMappings and gidMappings, its own or the container's");
+    if (bind && mount.source.empty() && !options.remount) v.problem(where, "/source: a bind mount needs one");
+  }
+}
+
+void check_devices(const oci::Linux& linux, Validator& v) {
+  for (size_t i = 0; i < linux.devices.size(); ++i) {
+    const oci::Device& device = linux.devices[i];
+    const std::string where = cat("/linux/devices/", i);
+    v.absolute(where + "/path", device.path);
+    if (device.major < 0 || device.major > 0xfff) v.problem(where, "/major: out of range");
+    if (device.minor < 0 || device.minor > 0xfffff) v.problem(where, "/minor: out of range");
+    v.id(where + "/uid", device.uid);
+    v.id(where + "/gid", device.gid);
+  }
+  for (const std::string& path : linux.masked_paths) v.absolute("/linux/maskedPaths", path);
+  for (const std::string& path : linux.readonly_paths) v.absolute("/linux/readonlyPaths", path);
+}
+
+void check_hooks(const oci::Hooks& hooks, Validator& v) {
+  for (const oci::HookPhase& phase : oci::kHookPhases) {
+    const std::vector<oci::Hook>& list = hooks.*phase.hooks;
+    for (size_t i = 0; i < list.size(); ++i) {
+      const std::string where = cat("/hooks/", phase.name, "/", i);
+      v.absolute(where + "/path", list[i].path);
+      for (const std::string& arg : list[i].args) v.text(where + "/args", arg);
+      for (const std::string& entry : list[i].env) v.text(where + "/env", entry);
+      if (list[i].timeout && *list[i].timeout <= 0) v.problem(where, "/timeout: must be greater than 0");
+    }
+  }
+}
+
+}  // namespace
+
+Findings validate_process(const oci::Process& process) {
+  Findings findings;
+  Validator v(findings);
+  check_process(process, v);
+  return findings;
+}
+
+Findings validate(const oci::Spec& spec) {
+  Findings findings;
+  Validator v(findings);
+  v.text("/root/path", spec.root.path);
+  if (spec.root.path.empty()) v.problem("/root/path: must not be empty");
+  if (spec.process)
+    check_process(*spec.process, v);
+  else
+    v.problem("/process: is required to create a container");
+  check_namespaces(spec.linux, v);
+  check_names(spec, v);
+  check_sysctls(spec.linux, v);
+  check_mounts(spec, v);
+  check_devices(spec.linux, v);
+  check_hooks(spec.hooks, v);
+  v.unsupported("/linux", spec.linux.unsupported);
+  v.unsupported("/linux/resources", spec.linux.resources.unsupported);
+  return findings;
+}
+
+std::vector<std::string> check_valid(const oci::Spec& spec) {
+  Findings findings = validate(spec);
+  if (!findings.problems.empty())
+    throw Error(ErrorKind::kConfig, "config.json: ", join(findings.problems, "; "));
+  return findings.warnings;
+}
+
+}  // namespace crunlite::runtime

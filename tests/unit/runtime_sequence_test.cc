@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// The conversation of parent and init, without either.
+#include "runtime/sequence.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+
+namespace crunlite::runtime {
+namespace {
+
+InitPlan full_plan() {
+  InitPlan plan;
+  plan.namespaces.joined_user = true;
+  plan.namespaces.unshare_joined = 1;
+  plan.runtime_hooks = true;
+  plan.console.wanted = true;
+  return plan;
+}
+
+TEST(Sequence, ASimplePlanOnlyGetsReady) {
+  Sequence sequence{InitPlan()};
+  EXPECT_FALSE(sequence.ready());
+  sequence.on(Msg::kReady);
+  EXPECT_TRUE(sequence.ready());
+}
+
+TEST(Sequence, EverythingInItsOrder) {
+  Sequence sequence{full_plan()};
+  for (const Msg msg : {Msg::kSuccessor, Msg::kRunHooks, Msg::kConsole, Msg::kReady}) {
+    EXPECT_FALSE(sequence.ready());
+    sequence.on(msg);
+  }
+  EXPECT_TRUE(sequence.ready());
+}
+
+TEST(Sequence, NothingMayBeLeftOutOrRepeatedOrUnasked) {
+  EXPECT_THROW(Sequence{full_plan()}.on(Msg::kReady), Error);
+  EXPECT_THROW(Sequence{full_plan()}.on(Msg::kConsole), Error);
+  EXPECT_THROW(Sequence{InitPlan()}.on(Msg::kConsole), Error);
+  EXPECT_THROW(Sequence{InitPlan()}.on(Msg::kProceed), Error);
+  EXPECT_THROW(Sequence{InitPlan()}.on(static_cast<Msg>(77)), Error);
+  Sequence sequence{full_plan()};
+  sequence.on(Msg::kSuccessor);
+  EXPECT_THROW(sequence.on(Msg::kSuccessor), Error);
+}
+
+TEST(Sequence, AFailureMayComeAtAnyTimeBeforeReady) {
+  Sequence sequence{full_plan()};
+  sequence.on(Msg::kFailed);
+  sequence.on(Msg::kSuccessor);
+  sequence.on(Msg::kFailed);
+  EXPECT_EQ(sequence.waiting_for(), "making the mounts");
+}
+
+}  // namespace
+}  // namespace crunlite::runtime
