@@ -374,6 +374,11 @@ Result<UniqueFd> pidfd_open(pid_t pid) {
   return owned(::syscall(SYS_pidfd_open, pid, 0));
 }
 
+Status exec_fd(int fd, char* const argv[], char* const envp[]) {
+  ::syscall(SYS_execveat, fd, "", argv, envp, AT_EMPTY_PATH);
+  return fail();
+}
+
 Status pidfd_send_signal(int pidfd, int signal) {
   return status_of(::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0));
 }

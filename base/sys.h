@@ -128,6 +128,8 @@ Result<pid_t> clone3(clone_args& args);
 // The same with clone(2), where clone3 is missing or blocked: no CLONE_INTO_CGROUP, no CLONE_NEWTIME.
 Result<pid_t> clone_without_clone3(clone_args& args);
 Result<UniqueFd> pidfd_open(pid_t pid);
+// execveat(2) of the open file itself; comes back only with an error.
+Status exec_fd(int fd, char* const argv[], char* const envp[]);
 Status pidfd_send_signal(int pidfd, int signal);
 Status setns(int fd, int type);
 Status unshare(int flags);

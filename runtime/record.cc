@@ -43,7 +43,6 @@ std::string encode_record(const Record& r) {
       {"bundle", r.bundle},
       {"rootfs", r.rootfs},
       {"created", r.created},
-      {"owner", r.owner},
       {"annotations", encode_strings(r.annotations)},
       {"cgroup", encode_cgroup_plan(r.cgroup)},
       {"init", encode_process_id(r.init)},
@@ -70,7 +69,6 @@ Record decode_record(std::string_view text, std::string_view name) {
   r.bundle = at.require<std::string>("bundle");
   r.rootfs = at.require<std::string>("rootfs");
   r.created = at.require<std::string>("created");
-  r.owner = at.get<std::string>("owner", "");
   r.annotations = at.get<std::map<std::string, std::string>>("annotations", {});
   if (at.has("cgroup")) r.cgroup = decode_cgroup_plan(at.at("cgroup"));
   if (at.has("init")) r.init = decode_process_id(at.at("init"));

@@ -27,7 +27,6 @@ struct Record {
   std::string bundle;   // absolute
   std::string rootfs;   // absolute
   std::string created;  // RFC 3339, UTC, nanoseconds
-  std::string owner;    // the user who made it; empty for root, as runc prints it
   std::map<std::string, std::string> annotations;
   CgroupPlan cgroup;
   ProcessId init;  // pid 0 while creating

@@ -7,6 +7,15 @@
 #include "runtime/start_gate.h"
 
 namespace crunlite::runtime {
+namespace {
+
+// By number: a name would need NSS, which a static program must not load.
+std::string owner_of(const StateDir& dir) {
+  const uid_t uid = check(sys::fstat(dir.fd()), "stat ", dir.path()).st_uid;
+  return uid == 0 ? "root" : cat("#", uid);
+}
+
+}  // namespace
 
 Situation situation_of(const StateDir& dir, const Record& record, const Proc& proc) {
   if (record.phase == Record::Phase::kCreating) {
@@ -32,7 +41,6 @@ oci::State full_state(const Record& record, const Situation& situation) {
   oci::State out = hook_state(record, situation.status, situation.init ? record.init.pid : 0);
   out.rootfs = record.rootfs;
   out.created = record.created;
-  out.owner = record.owner;
   return out;
 }
 
@@ -58,6 +66,7 @@ std::vector<oci::State> list(const std::string& root) {
       if (!dir) continue;
       const Record record = dir->read();
       out.push_back(full_state(record, situation_of(*dir, record, proc)));
+      out.back().owner = owner_of(*dir);
     } catch (const Error& error) {
       log::warning(cat("container ", printable(id), ": ", error.what()));
     }
