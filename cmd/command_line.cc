@@ -28,8 +28,9 @@ struct GlobalFlags {
 void describe(Grammar& grammar, GlobalFlags& flags) {
   grammar.option("--root", flags.root, "DIR", "directory of the containers' records");
   grammar.option("--log", flags.log, "FILE", "file for log messages (default: standard error)");
-  grammar.choice("--log-format", flags.log_format, {"text", "json"}, "text or json");
-  grammar.choice("--log-level", flags.log_level, {"error", "warning", "debug"}, "error, warning or debug");
+  grammar.choice("--log-format", flags.log_format, {"text", "json"}, "of the log file");
+  grammar.choice("--log-level", flags.log_level, {"error", "warning", "debug"},
+                 "what to log (default: error)");
   grammar.flag("--debug", flags.debug, "log everything");
   grammar.option("--cgroup-manager", flags.cgroup_manager, "NAME", "cgroupfs or disabled");
   grammar.flag("--systemd-cgroup", flags.systemd_cgroup, "let systemd make the cgroups (not in this build)");

@@ -38,7 +38,9 @@ void Grammar::option(const std::string& names, unsigned& value, const std::strin
 
 void Grammar::choice(const std::string& names, std::string& value, const std::vector<std::string>& allowed,
                      const std::string& help) {
-  app_->add_option(names, value, help)->check(CLI::IsMember(allowed))->type_name("");
+  app_->add_option(names, value, help)
+      ->check(CLI::IsMember(allowed).description(""))
+      ->type_name(join(allowed, "|"));
 }
 
 void Grammar::flag(const std::string& names, bool& value, const std::string& help) {
