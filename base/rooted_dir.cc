@@ -75,6 +75,24 @@ struct PendingPath {
   }
 };
 
+// RESOLVE_NO_MAGICLINKS: a magic link is a link on procfs whose target is not the text it shows.
+bool on_procfs(int fd) {
+  constexpr long kProcSuperMagic = 0x9fa0;
+  Result<struct statfs> fs = sys::fstatfs(fd);
+  return fs.ok() && fs->f_type == kProcSuperMagic;
+}
+
+// RESOLVE_NO_MAGICLINKS by hand. The links in the root of a procfs (self, net, mounts) are plain ones; below
+// a process (fd/N, cwd, root, ns/*) they lead to objects that their text does not name.
+bool is_magic_link(int root, const ResolvedPath& directory, int link) {
+  constexpr ino_t kProcRootInode = 1;
+  if (!on_procfs(link)) return false;
+  Result<UniqueFd> parent = open_components(root, directory.text);
+  if (!parent.ok()) return true;
+  Result<struct stat> st = sys::fstat(parent->get());
+  return !st.ok() || st->st_ino != kProcRootInode;
+}
+
 // RESOLVE_IN_ROOT by hand: where `path` leads, as a link-free path. The last component may be missing.
 Status resolve_in_root(int root, const char* path, bool follow_last, ResolvedPath& resolved) {
   PendingPath pending;
@@ -108,7 +126,7 @@ Status resolve_in_root(int root, const char* path, bool follow_last, ResolvedPat
       resolved = here;
       continue;
     }
-    if (++links > kMaxLinks) return Status(ELOOP);
+    if (++links > kMaxLinks || is_magic_link(root, resolved, object->get())) return Status(ELOOP);
     char link[PATH_MAX];
     Result<size_t> size = sys::readlink_at(object->get(), "", link, sizeof link);
     if (!size.ok()) return size.status();
@@ -116,13 +134,6 @@ Status resolve_in_root(int root, const char* path, bool follow_last, ResolvedPat
     if (link[0] == '/') resolved = ResolvedPath();
     if (Status joined = pending.prepend(link, *size); !joined.ok()) return joined;
   }
-}
-
-// RESOLVE_NO_MAGICLINKS: a magic link is a link on procfs whose target is not the text it shows.
-bool on_procfs(int fd) {
-  constexpr long kProcSuperMagic = 0x9fa0;
-  Result<struct statfs> fs = sys::fstatfs(fd);
-  return fs.ok() && fs->f_type == kProcSuperMagic;
 }
 
 Result<UniqueFd> open_by_walk(int root, const char* path, int flags, mode_t mode) {

@@ -125,7 +125,11 @@ Status chroot(const char* path);
 // clone3 without a stack: returns twice, like fork. glibc's cached thread id is wrong in the child
 // afterwards: use raw calls there.
 Result<pid_t> clone3(clone_args& args);
-// The same with clone(2), where clone3 is missing or blocked: no CLONE_INTO_CGROUP, no CLONE_NEWTIME.
+// Sandboxes that do not know clone3 answer ENOSYS or EPERM; a real EPERM comes back from clone(2) too.
+constexpr bool clone3_may_be_missing(int error) {
+  return error == ENOSYS || error == EPERM;
+}
+// The same with clone(2): no CLONE_INTO_CGROUP, no CLONE_NEWTIME.
 Result<pid_t> clone_without_clone3(clone_args& args);
 Result<UniqueFd> pidfd_open(pid_t pid);
 // execveat(2) of the open file itself; comes back only with an error.

@@ -15,6 +15,11 @@ bool shares_with_host(const RootfsPlan& plan) {
   return plan.initial_propagation & MS_SHARED;
 }
 
+// Of a call of the mount API: see bind.cc.
+bool may_be_missing(int error) {
+  return error == ENOSYS || error == EPERM;
+}
+
 // pivot_root(2) refuses shared parents, and the mounts below a shared root would appear on the host: the
 // mount that holds `path` is made private, wherever its own root is.
 Status make_holder_private(const std::string& path) {
@@ -101,12 +106,15 @@ Result<RootedDir> prepare_root(const RootfsPlan& plan, Note& note) {
   int tree = plan.tree.get();
   if (tree < 0) {
     Result<UniqueFd> opened = sys::open_tree(AT_FDCWD, plan.path.c_str(), OPEN_TREE_CLONE | AT_RECURSIVE);
-    if (opened.error() == ENOSYS || opened.error() == EPERM) return bind_root_legacy(plan.path);
+    if (may_be_missing(opened.error())) return bind_root_legacy(plan.path);
     if (!opened.ok()) return opened.status();
     cloned = std::move(*opened);
     tree = cloned.get();
   }
-  if (Status st = attach_root(tree, plan.path); !st.ok()) return st;
+  if (Status st = attach_root(tree, plan.path); !st.ok()) {
+    if (cloned.valid() && may_be_missing(st.error())) return bind_root_legacy(plan.path);
+    return st;
+  }
   Result<UniqueFd> root = cloned.valid() ? Result<UniqueFd>(std::move(cloned)) : sys::dup(tree);
   if (!root.ok()) return root.status();
   note.clear();

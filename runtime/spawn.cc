@@ -39,7 +39,7 @@ Cloned clone_init(InitPlan& plan, const ParentServices& services, sys::SocketPai
     cloned.placed = true;
   }
   sys::Result<pid_t> pid = sys::clone3(args);
-  if (pid.error() == ENOSYS) {  // the sandboxes that block it answer so; see clone_without_clone3
+  if (sys::clone3_may_be_missing(pid.error())) {
     args.flags &= ~uint64_t{CLONE_INTO_CGROUP};
     if (cloned.placed) plan.wait_for_placement = true;
     cloned.placed = false;

@@ -83,7 +83,7 @@ Result<UniqueFd> start(const HookPlan& hook, int input) {
   args.pidfd = reinterpret_cast<uint64_t>(&pidfd);
   args.exit_signal = SIGCHLD;
   Result<pid_t> pid = sys::clone3(args);
-  if (pid.error() == ENOSYS) pid = sys::clone_without_clone3(args);
+  if (sys::clone3_may_be_missing(pid.error())) pid = sys::clone_without_clone3(args);
   if (!pid.ok()) return pid.status();
   if (*pid) return UniqueFd(pidfd);
   (void)set_disposition(SIGPIPE, SIG_DFL);

@@ -42,7 +42,7 @@ Status continue_in_user_namespace(Init& init) {
   args.flags = CLONE_PARENT | CLONE_PIDFD;
   args.pidfd = reinterpret_cast<uint64_t>(&pidfd);
   sys::Result<pid_t> pid = sys::clone3(args);
-  if (pid.error() == ENOSYS) pid = sys::clone_without_clone3(args);
+  if (sys::clone3_may_be_missing(pid.error())) pid = sys::clone_without_clone3(args);
   if (!pid.ok()) return pid.status();
   if (*pid == 0) return sys::set_parent_death_signal(SIGKILL);
   const Status sent = send_message(init.channel.get(), Msg::kSuccessor, pidfd);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a new process inherits from its caller and a container must not: descriptors, signal state, session,
 // keyring.
+#include <dirent.h>
 #include <linux/close_range.h>
 #include <linux/keyctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "base/text.h"
 #include "runtime/init/signals.h"
 #include "runtime/init/steps.h"
 
@@ -15,15 +16,24 @@ namespace {
 constexpr unsigned kFirstDescriptor = 3;
 constexpr int kLastSignal = 64;
 
-// Before Linux 5.11: one at a time. Nothing is open above the limit of this process, whose default is 1024
-// to 1M.
-Status close_one_by_one(unsigned first) {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) == -1) return sys::fail();
-  constexpr rlim_t kMost = 1 << 20;
-  const auto last = static_cast<int>(limit.rlim_cur < kMost ? limit.rlim_cur : kMost);
-  for (int fd = static_cast<int>(first); fd < last; ++fd) (void)sys::set_cloexec(fd, true);
-  return sys::kOk;
+// Before Linux 5.11, and in sandboxes: by the list that procfs has of them.
+Status close_one_by_one(Init& init, unsigned first) {
+  if (Status st = open_proc(init); !st.ok()) return st;
+  sys::Result<UniqueFd> list = init.proc.open_file("self/fd", O_RDONLY | O_DIRECTORY);
+  if (!list.ok()) return list.status();
+  alignas(dirent64) char buffer[4096];
+  for (;;) {
+    sys::Result<size_t> got = sys::get_dents(list->get(), buffer, sizeof buffer);
+    if (!got.ok()) return got.status();
+    if (*got == 0) return sys::kOk;
+    for (size_t at = 0; at < *got;) {
+      const auto* entry = reinterpret_cast<const dirent64*>(buffer + at);
+      at += entry->d_reclen;
+      const std::optional<unsigned> fd = parse_number<unsigned>(entry->d_name);
+      if (!fd || *fd < first) continue;
+      if (Status st = sys::set_cloexec(static_cast<int>(*fd), true); !st.ok()) return st;
+    }
+  }
 }
 
 }  // namespace
@@ -33,7 +43,7 @@ Status close_descriptors(Init& init) {
   // with execve. What we open ourselves is close-on-exec from birth.
   const unsigned first = kFirstDescriptor + init.plan.preserved_fds;
   Status st = sys::close_range(first, ~0U, CLOSE_RANGE_CLOEXEC);
-  if (st.error() == ENOSYS || st.error() == EINVAL || st.error() == EPERM) st = close_one_by_one(first);
+  if (st.error() == ENOSYS || st.error() == EINVAL || st.error() == EPERM) st = close_one_by_one(init, first);
   for (unsigned fd = kFirstDescriptor; st.ok() && fd < first; ++fd) {
     init.note.set(static_cast<unsigned long>(fd));
     st = sys::set_cloexec(static_cast<int>(fd), false);

@@ -147,6 +147,14 @@ TEST_P(Rooted, CreatesWithoutFollowing) {
   EXPECT_EQ(root_.open("a/up", O_RDONLY | O_NOFOLLOW).error(), ELOOP);
 }
 
+TEST_P(Rooted, PlainLinksOfAProcfsAreFollowedAndMagicOnesAreNot) {
+  const RootedDir host = check(RootedDir::open_trusted("/", GetParam()), "open /");
+  EXPECT_TRUE(host.open("/proc/self/status", O_RDONLY).ok());
+  EXPECT_TRUE(host.open("/proc/mounts", O_RDONLY).ok());
+  for (const char* path : {"/proc/self/cwd", "/proc/self/fd/0", "/proc/self/root/etc", "/proc/self/ns/user"})
+    EXPECT_EQ(host.open(path, O_PATH).error(), ELOOP) << path;
+}
+
 INSTANTIATE_TEST_SUITE_P(Resolvers, Rooted,
                          testing::Values(RootedDir::Resolver::kAuto, RootedDir::Resolver::kWalk));
 
