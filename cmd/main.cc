@@ -150,7 +150,8 @@ Door door_of(const CommandLine& line, char** argv) {
 
 int run_verb(const CommandLine& line, char** argv) {
   if (line.version) return print_version();
-  if (line.verb.empty() || line.help || line.verb == "help") return print_help();
+  if (line.help || line.verb == "help") return print_help();
+  if (line.verb.empty()) return print_help(), 1;
   if (is_image_verb(line.verb)) become_image_program(argv);
   if (line.verb == "run" && door_of(line, argv) == Door::kImage) return run_image(line.args);
   const Verb* verb = find_verb(line.verb);

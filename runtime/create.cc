@@ -182,6 +182,8 @@ Child create(const CreateOptions& options) {
           },
       .receive_console = [&](UniqueFd master) { send_console(console.get(), master); },
   };
+  // The init runs these hooks itself and cannot tell us how far it came.
+  if (!spec.hooks.create_container.empty()) poststop.arm();
   SpawnedInit init =
       with_context("unable to start container process", [&] { return spawn_init(plan, services); });
 

@@ -26,10 +26,13 @@ void require_created(oci::Status status) {
 
 void start(const Ref& container) {
   StateDir dir = StateDir::open(container);
+  const Proc proc = open_proc();
+  // Before waiting for the lock: while it is being created the answer is no, not later.
+  require_created(situation_of(dir, dir.read(), proc).status);
   // Of many starts at once, one finds it created.
   dir.lock();
   const Record record = dir.read();
-  const Situation now = situation_of(dir, record, open_proc());
+  const Situation now = situation_of(dir, record, proc);
   require_created(now.status);
   with_context("unable to start container process", [&] { StartGate::open(dir.fd()); });
   // A hook may call us: it must not find the container locked.

@@ -56,10 +56,10 @@ StateDir StateDir::reserve(const Ref& container) {
   if (made.error() == EEXIST) throw Error(ErrorKind::kExists, "container with given ID already exists");
   std::string path = cat(container.root, "/", container.id);
   check(made, "create state directory ", path);
-  UniqueFd dir = check(sys::open_at(root.get(), container.id.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
-                       "open state directory ", path);
-  StateDir out(std::move(path), std::move(root), std::move(dir), container.id);
+  StateDir out(std::move(path), std::move(root), UniqueFd(), container.id);
   out.armed_ = true;
+  out.dir_ = check(sys::open_at(out.root_.get(), container.id.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
+                   "open state directory ", out.path_);
   check(sys::fchmod(out.fd(), 0700), "set the mode of ", out.path_);
   out.lock_ = check(sys::open_at(out.fd(), kLockName, O_RDWR | O_CREAT | O_EXCL, 0600), "create ", out.path_,
                     "/lock");
@@ -154,10 +154,12 @@ void StateDir::write(const Record& record) const {
 
 void StateDir::remove() {
   armed_ = false;
-  for (const std::string& name : list_dir(fd(), "."))
-    if (name != kLockName) remove_tree(fd(), name);
-  // Whoever waits for the lock finds a directory without links and says that the container does not exist.
-  remove_tree(fd(), kLockName);
+  if (dir_.valid()) {
+    for (const std::string& name : list_dir(fd(), "."))
+      if (name != kLockName) remove_tree(fd(), name);
+    // Whoever waits for the lock finds a directory without links and says that the container does not exist.
+    remove_tree(fd(), kLockName);
+  }
   const sys::Status gone = sys::unlink_at(root_.get(), id_.c_str(), AT_REMOVEDIR);
   if (gone.error() != ENOENT) check(gone, "remove state directory ", path_);
 }

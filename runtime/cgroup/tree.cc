@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/rollback.h"
 #include "base/text.h"
 
 namespace crunlite::runtime {
@@ -70,12 +71,17 @@ std::optional<MadeCgroup> try_make(int root, const std::vector<std::string>& com
                                    const std::string& path,
                                    const std::function<void(int dir, int parent)>& each) {
   MadeCgroup current;
+  Rollback undo;
+  std::string below_root;
   for (size_t i = 0; i < components.size(); ++i) {
     const int parent = i == 0 ? root : current.dir.get();
+    below_root += (i == 0 ? "" : "/") + components[i];
     const char* name = components[i].c_str();
     const sys::Status made = sys::mkdir_at(parent, name, kMode);
     if (made.error() == ENOENT) return std::nullopt;
     if (!made.ok() && made.error() != EEXIST) throw SysError(made.error(), "create cgroup ", path);
+    if (made.ok())
+      undo.on_failure([root, below_root] { (void)sys::unlink_at(root, below_root.c_str(), AT_REMOVEDIR); });
     sys::Result<UniqueFd> dir = sys::open_at(parent, name, kDirectory);
     if (dir.error() == ENOENT) return std::nullopt;
     UniqueFd opened = check(std::move(dir), "open cgroup ", path);
@@ -83,6 +89,7 @@ std::optional<MadeCgroup> try_make(int root, const std::vector<std::string>& com
     each(opened.get(), parent);
     current = {.dir = std::move(opened), .made = made.ok()};
   }
+  undo.commit();
   return current;
 }
 

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command lines that callers really execute, word for word, and what they read of the answers."""
+import json
+import os
+import re
+import subprocess
+
+from support.harness import DEADLINE, RuntimeTest, process, run, wait_until
+
+
+class CallerTest(RuntimeTest):
+
+    def call(self, *words, **kwargs):
+        """The runtime with exactly these words; stdio on files, as a detached container needs it."""
+        with open(self.path('call.out'), 'wb') as out, open(self.path('call.err'), 'wb') as err:
+            started = subprocess.Popen([self.runtime, *map(str, words)], stdin=subprocess.DEVNULL, stdout=out,
+                                       stderr=err, start_new_session=True, **kwargs)
+            code = started.wait(timeout=DEADLINE)
+        with open(self.path('call.out'), encoding='utf-8') as out, open(self.path('call.err'), encoding='utf-8') as err:
+            return code, out.read(), err.read()
+
+    def call_ok(self, *words, **kwargs):
+        code, out, err = self.call(*words, **kwargs)
+        self.assertEqual(0, code, (words, out, err))
+        return out
+
+    def pid(self, path):
+        with open(path, 'rb') as f:
+            return int(f.read().decode('ascii'))
+
+
+class Callers(CallerTest):
+    own_only = True  # the words say --root where the caller relies on a default
+
+    def test_buildah(self):
+        bundle = self.bundle().sh('sleep 0.2')
+        name, root = self.container('buildah-buildah'), ['--root', self.root]
+        self.call_ok(*root, 'create', '--bundle', bundle.path, '--pid-file', self.path('pid'), '--no-new-keyring', name,
+                     cwd=bundle.path)
+        self.assertEqual('created', json.loads(self.call_ok(*root, 'state', name))['status'])
+        self.call_ok(*root, 'start', name)
+        _, status = os.waitpid(self.pid(self.path('pid')), 0)  # it is a child of the caller's subreaper
+        self.assertEqual(0, status)
+        self.assertEqual('stopped', json.loads(self.call_ok(*root, 'state', name))['status'])
+        self.call_ok(*root, 'delete', name)
+
+    def test_conmon(self):
+        bundle = self.bundle(['/bin/sleep', '1000'])
+        name, log = self.container(), self.path('oci-log')
+        prefix = ['--cgroup-manager', 'cgroupfs', '--log-format=json', '--log', log, '--root=' + self.root]
+        # podman leaves XDG_RUNTIME_DIR set and empty.
+        env = {**os.environ, 'XDG_RUNTIME_DIR': '', '_OCI_SYNCPIPE': '3', '_OCI_STARTPIPE': '4'}
+        self.call_ok(*prefix, 'create', '--bundle', bundle.path, '--pid-file', self.path('pid'), '--no-pivot', name,
+                     env=env)
+        self.call_ok(*prefix, 'start', name)
+        with open(f'/proc/{self.pid(self.path("pid"))}/environ', 'rb') as f:
+            self.assertNotIn(b'_OCI_', f.read())
+        self.call_ok(*prefix, 'kill', name, '15', env={})
+        self.call_ok(*prefix, 'kill', '--all', name, '9', env={})
+        self.call_ok(*prefix, 'delete', '--force', name)
+        self.assertEqual('', open(log, encoding='utf-8').read() if os.path.exists(log) else '')
+
+    def test_containerd(self):
+        bundle = self.bundle(['/bin/sleep', '1000'])
+        name, log = self.container(), self.path('log.json')
+        prefix = ['--root', self.root, '--log', log, '--log-format', 'json', '--rootless=false']
+        self.call_ok(*prefix, 'create', '--bundle', bundle.path, '--pid-file', self.path('init.pid'), name)
+        self.call_ok(*prefix, 'start', name)
+        code, _, _ = self.call(*prefix, 'delete', name)
+        self.assertEqual(1, code)
+        self.call_ok(*prefix, 'kill', name, '9')
+        os.waitpid(self.pid(self.path('init.pid')), 0)
+        code, _, err = self.call(*prefix, 'kill', name, '9')
+        self.assertEqual(1, code)
+        self.assertRegex(err, 'os: process already finished|container not running|no such process|does not exist')
+        self.call_ok(*prefix, 'delete', name)
+
+    def test_buildkit(self):
+        bundle = self.bundle().sh('echo out; exit 3')
+        name = self.container()
+        result = run([self.runtime, '--root', self.root, '--log', self.path('runc-log.json'), '--log-format', 'json',
+                      'run', '--bundle', bundle.path, '--keep', name])
+        self.assertEqual((3, 'out\n'), (result.code, result.out), result)
+        state = self.state(name)
+        self.assertEqual(('stopped', str(bundle.path), str(bundle.rootfs)),
+                         (state['status'], state['bundle'], state['rootfs']))
+        self.call_ok('--root', self.root, 'delete', name)
+
+    def test_explicit_oci_and_other_names(self):
+        bundle = self.bundle().sh('echo out')
+        self.call_ok('oci', 'run', '--bundle', bundle.path, self.container())
+        for name in ('runc', 'crun'):
+            os.symlink(self.runtime, self.path(name))
+            result = run([self.path(name), '--root', self.root, 'run', self.container()], cwd=bundle.path)
+            self.assertEqual((0, 'out\n'), (result.code, result.out), result)
+
+
+class Descriptors(RuntimeTest):
+
+    def test_preserved(self):
+        if self.runtime_name == 'crun':
+            self.skipTest('the wrapper around crun has descriptors of its own')
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        bundle = self.bundle().sh('echo through >&3; ls /proc/self/fd')
+        started = self.background([*self._oci_argv(), 'run', '--preserve-fds', '1', '--bundle', bundle.path,
+                                   self.container()], stdout=subprocess.PIPE,
+                                  pass_fds=[3] if writing == 3 else [], preexec_fn=lambda: os.dup2(writing, 3),
+                                  close_fds=False)
+        os.close(writing)
+        out = started.stdout.read().decode()
+        self.assertEqual(0, started.wait(timeout=10))
+        self.assertEqual(b'through\n', os.read(reading, 100))
+        self.assertEqual(['0', '1', '2', '3', '4'], out.split())  # 4 is ls reading the directory
+
+    def test_missing_one_is_an_error(self):
+        result = self.run_bundle(self.bundle(), '--preserve-fds', '5')
+        self.assertEqual(1, result.code, result)
+        self.assertEqual([], [n for n in os.listdir(self.root) if not n.startswith('.')])
+
+    def test_nothing_else_is_passed_on(self):
+        leaked = os.open('/etc', os.O_RDONLY)
+        self.addCleanup(os.close, leaked)
+        result = self.run_bundle(self.bundle(['/bin/ls', '/proc/self/fd']), pass_fds=[leaked])
+        self.assertEqual(['0', '1', '2', '3'], result.out.split())
+
+
+class Log(RuntimeTest):
+    own_only = True
+
+    def test_one_json_object_per_failure(self):
+        log = self.path('log.json')
+        for words in (['state', 'nosuch'], ['create', '--bundle', '/nosuch', self.container()], ['frobnicate'],
+                      ['create', '--bundle', self.bundle(['nosuch']).path, self.container()]):
+            with self.subTest(words):
+                if os.path.exists(log):
+                    os.unlink(log)
+                result = run([self.runtime, '--root', self.root, '--log', log, '--log-format=json', *map(str, words)])
+                self.assertEqual(1, result.code)
+                with open(log, encoding='utf-8') as f:
+                    record = json.loads(f.read())  # podman reads the whole file as one object
+                self.assertEqual('error', record['level'])
+                self.assertEqual(['level', 'msg', 'time'], sorted(record))
+                self.assertTrue(re.fullmatch(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ', record['time']))
+                self.assertIn(record['msg'][:20], result.err)
+
+    def test_nothing_on_success(self):
+        log = self.path('log.json')
+        self.assert_ok(run([self.runtime, '--root', self.root, '--log', log, '--log-format=json', 'run', '--bundle',
+                            str(self.bundle().path), self.container()]))
+        self.assertEqual(0, os.path.getsize(log))
+
+
+class BadBundles(RuntimeTest):
+    """Each mistake is named, and nothing is left behind (the base class looks)."""
+    own_only = True
+
+    def refuse(self, config, *texts):
+        bundle = self.bundle()
+        target = bundle.path / 'config.json'
+        if config is None:
+            target.unlink()
+        else:
+            target.write_text(config if isinstance(config, str) else json.dumps(config))
+        name, created = self.create(bundle)
+        self.assert_fails(created, 1, 'crun-lite create failed', *texts)
+        self.assertEqual([], [n for n in os.listdir(self.root) if not n.startswith('.')])
+        self.assertEqual(1, self.oci('state', name).code)
+
+    def config(self, **changes):
+        config = self.bundle().config
+        config.update(changes)
+        return config
+
+    def test_bundle_is_missing(self):
+        _, created = self.create(type('NoBundle', (), {'path': '/no/such/bundle'}))
+        self.assert_fails(created, 1, 'bundle', '/no/such/bundle', 'No such file or directory')
+
+    def test_config_is_missing(self):
+        self.refuse(None, 'config.json', 'No such file or directory')
+
+    def test_not_json(self):
+        self.refuse('{\n  "ociVersion": "1.0.0",\n  oops\n}', 'config.json:3:3', 'not JSON')
+        self.refuse('', 'config.json:1:1')
+
+    def test_wrong_types(self):
+        self.refuse(self.config(process='sh', hostname=7), '/process: expected object, found string',
+                    '/hostname: expected string, found number')
+
+    def test_unknown_namespace(self):
+        config = self.config()
+        config['linux']['namespaces'].append({'type': 'nett'})
+        self.refuse(config, '/linux/namespaces/5/type', 'unknown namespace "nett"')
+
+    def test_root_is_missing(self):
+        self.refuse(self.config(root={'path': 'nowhere'}), 'nowhere')
+
+    def test_fifo_does_not_block(self):
+        bundle = self.bundle()
+        (bundle.path / 'config.json').unlink()
+        os.mkfifo(bundle.path / 'config.json')
+        _, created = self.create(bundle)
+        self.assert_fails(created, 1, 'not a regular file')
+
+    def test_mount_that_fails(self):
+        config = self.config()
+        config['mounts'].append({'destination': '/x', 'type': 'nosuchfs', 'source': 'x'})
+        self.refuse(config, 'on /x')
+
+    def test_cgroup_path_that_climbs(self):
+        config = self.config()
+        config['linux']['cgroupsPath'] = '/a/../../x'
+        self.refuse(config, '/a/../../x')

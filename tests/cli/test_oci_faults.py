@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults: many callers at once, a runtime that is killed at any of its system calls, calls that fail, damaged records,
+reused pids, and containers that want to write the runtime's own binary."""
+import collections
+import hashlib
+import json
+import os
+import re
+import subprocess
+
+from support.harness import DEADLINE, RuntimeTest, probe, process, wait_until
+
+
+class FaultTest(RuntimeTest):
+
+    def start_many(self, count, *words):
+        """The same command `count` times at once; the exit codes."""
+        argv = [str(w) for w in [*self._oci_argv(), *words]]
+        started = [self.background(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(count)]
+        return [s.wait(timeout=DEADLINE) for s in started]
+
+    def records(self):
+        return [n for n in os.listdir(self.root) if not n.startswith('.')]
+
+
+class Concurrency(FaultTest):
+
+    def test_twelve_creates_of_one_id(self):
+        if self.runtime_name == 'runc':
+            self.skipTest('runc 1.1 has rounds without a winner')
+        for _ in range(3):
+            bundle, name = self.bundle(['/bin/sleep', '1000']), self.container()
+            codes = self.start_many(12, 'create', '--bundle', bundle.path, name)
+            self.assertEqual(1, codes.count(0), codes)
+            self.assert_ok(self.oci('start', name))
+            self.assertEqual('running', self.state(name)['status'])
+            self.assert_ok(self.oci('delete', '--force', name))
+            process.reap_orphans()
+
+    def test_eight_starts(self):
+        if self.runtime_name == 'runc':
+            self.skipTest('runc 1.1 hangs')
+        name, created = self.create(self.bundle(['/bin/sleep', '1000']))
+        self.assert_ok(created)
+        codes = self.start_many(8, 'start', name)
+        self.assertEqual(1, codes.count(0), codes)
+        self.assertEqual('running', self.state(name)['status'])
+
+    def test_eight_deletes_by_force(self):
+        if self.runtime_name == 'crun':
+            self.skipTest('some fail')
+        name, created = self.create(self.bundle(['/bin/sleep', '1000']))
+        self.assert_ok(created)
+        self.assert_ok(self.oci('start', name))
+        self.assertEqual([0] * 8, self.start_many(8, 'delete', '--force', name))
+        self.assertEqual([], self.records())
+
+    def test_delete_by_force_while_it_is_being_created(self):
+        if self.runtime_name != 'crun-lite':
+            self.skipTest('asks for what crun-lite promises')
+        bundle = self.bundle(['/bin/sleep', '1000'])
+        bundle.config['hooks'] = {'createRuntime': [
+            {'path': '/bin/sh', 'args': ['sh', '-c', f'echo x > {self.path("hook")}; sleep 0.5']}]}
+        bundle.write()
+        name = self.container()
+        creating = self.background([*self._oci_argv(), 'create', '--bundle', bundle.path, name],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(lambda: os.path.exists(self.path('hook')), 'the hook')
+        self.assertEqual('creating', self.state(name)['status'])
+        self.assert_fails(self.oci('delete', name), 1, f'cannot delete container {name} that is not stopped: creating')
+        self.assert_fails(self.oci('start', name), 1)
+        self.assert_ok(self.oci('delete', '--force', name))
+        self.assertEqual(1, creating.wait(timeout=10))
+        self.assertEqual([], self.records())
+
+
+class Sweep(FaultTest):
+    """`create` and `start` with one system call replaced by SIGKILL or by an error, at many points."""
+    own_only = True
+    POINTS = int(os.environ.get('CRUN_LITE_SWEEP', '40'))
+
+    def setUp(self):
+        super().setUp()
+        if not os.access('/usr/bin/strace', os.X_OK):
+            self.skipTest('strace is not installed')
+
+    def strace(self, options, *words):
+        # The container's stdio must not hold a pipe of ours open.
+        with open(self.path('err'), 'wb') as err:
+            return subprocess.run(['strace', '-o', self.path('trace'), *options, *self._oci_argv(), *map(str, words)],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err,
+                                  timeout=DEADLINE, check=False).returncode
+
+    def points(self, *words):
+        """(call, n) for an even sample of the system calls of a run that succeeds."""
+        self.assertEqual(0, self.strace([], *words))
+        counts, points = collections.Counter(), []
+        with open(self.path('trace'), encoding='utf-8', errors='replace') as f:
+            for line in f:
+                if call := re.match(r'(\w+)\(', line):
+                    counts[call[1]] += 1
+                    points.append((call[1], counts[call[1]]))
+        return points[::max(1, len(points) // self.POINTS)]
+
+    def assert_clean_after_force(self, name, point):
+        self.assert_ok(self.oci('delete', '--force', name))
+        process.reap_orphans()
+        self.assertEqual([], self.records(), point)
+        self.assertEqual([], probe.cgroups(self.token), point)
+        # The init that lost its parent sees the end of its channel and goes by itself.
+        wait_until(lambda: not self.containers_processes(), f'processes after {point}')
+
+    def containers_processes(self):
+        process.reap_orphans()
+        return [p for p in process.descendants() if 'strace' not in str(p)] if hasattr(process, 'descendants') else []
+
+    def test_create_killed(self):
+        bundle = self.bundle(['/bin/sleep', '1000'])
+        name = self.container()
+        words = ['create', '--bundle', bundle.path, '--pid-file', self.path('pid'), name]
+        points = self.points(*words)
+        self.assert_ok(self.oci('delete', '--force', name))
+        self.assertGreater(len(points), 30)
+        for call, n in points:
+            with self.subTest(call=call, n=n):
+                self.strace(['-e', f'inject={call}:signal=SIGKILL:when={n}'], *words)
+                self.assert_clean_after_force(name, (call, n))
+
+    def test_create_with_a_failing_call(self):
+        """An error leaves the environment as it was, without any delete."""
+        bundle = self.bundle(['/bin/sleep', '1000'])
+        name = self.container()
+        words = ['create', '--bundle', bundle.path, '--pid-file', self.path('pid'), name]
+        points = self.points(*words)
+        self.assert_ok(self.oci('delete', '--force', name))
+        for call, n in points:
+            # fsetxattr: the mark of a parent cgroup is best effort; without it an empty parent stays.
+            if call in ('close', 'exit_group', 'execve', 'execveat', 'brk', 'mmap', 'munmap', 'fsetxattr'):
+                continue
+            with self.subTest(call=call, n=n):
+                code = self.strace(['-e', f'inject={call}:error=ENOSPC:when={n}'], *words)
+                if code == 0:
+                    self.assert_ok(self.oci('delete', '--force', name))
+                process.reap_orphans()
+                self.assertEqual([], self.records(), (call, n))
+                self.assertEqual([], probe.cgroups(self.token), (call, n))
+
+    def test_start_killed(self):
+        bundle = self.bundle(['/bin/sleep', '1000'])
+        name = self.container()
+        _, created = self.create(bundle, id=name)
+        self.assert_ok(created)
+        points = self.points('start', name)
+        self.assert_ok(self.oci('delete', '--force', name))
+        for call, n in points:
+            with self.subTest(call=call, n=n):
+                _, created = self.create(bundle, id=name)
+                self.assert_ok(created)
+                self.strace(['-e', f'inject={call}:signal=SIGKILL:when={n}'], 'start', name)
+                self.assertIn(self.state(name)['status'], ('created', 'running'))
+                self.assert_clean_after_force(name, (call, n))
+
+
+class Damage(FaultTest):
+    own_only = True
+
+    def damaged(self, content):
+        name, created = self.create(self.bundle(['/bin/sleep', '1000']))
+        self.assert_ok(created)
+        self.assert_ok(self.oci('start', name))
+        pid = self.state(name)['pid']
+        record = os.path.join(self.root, name, 'state.json')
+        with open(record, 'rb') as f:
+            whole = f.read()
+        with open(record, 'wb') as f:
+            f.write(content(whole))
+        return name, pid
+
+    def test_delete_by_force_finds_everything(self):
+        cases = {'empty': lambda w: b'', 'truncated': lambda w: w[:len(w) // 2], 'rubbish': lambda w: b'\0\xff' * 50,
+                 'other version': lambda w: b'{"version": 999}', 'array': lambda w: b'[]'}
+        for what, content in cases.items():
+            with self.subTest(what):
+                name, pid = self.damaged(content)
+                self.assert_fails(self.oci('state', name), 1, 'state.json', 'delete --force')
+                self.assert_fails(self.oci('delete', name), 1)
+                self.assert_ok(self.oci('list'))
+                self.assert_ok(self.oci('delete', '--force', name))
+                process.reap_orphans()
+                self.assertFalse(process.alive(pid))
+                self.assertEqual([], probe.cgroups(self.token))
+                self.assertEqual([], self.records())
+
+    def test_remains_of_a_reservation(self):
+        name = self.container()
+        os.mkdir(os.path.join(self.root, name), 0o700)
+        self.assert_ok(self.oci('list'))
+        self.assert_ok(self.oci('delete', '--force', name))
+        self.assertEqual([], self.records())
+
+    def test_a_reused_pid_is_left_alone(self):
+        stranger = self.background(['/bin/sleep', '1000'])
+        name, created = self.create(self.bundle(['/bin/true']))
+        self.assert_ok(created)
+        self.assert_ok(self.oci('start', name))
+        self.wait_status(name, 'stopped')
+        record = os.path.join(self.root, name, 'state.json')
+        with open(record, encoding='utf-8') as f:
+            state = json.load(f)
+        state['init']['pid'] = stranger.pid
+        with open(record, 'w', encoding='utf-8') as f:
+            json.dump(state, f)
+        self.assertEqual('stopped', self.state(name)['status'])
+        self.assert_fails(self.oci('kill', name, 'KILL'), 1, 'container not running')
+        self.assert_ok(self.oci('delete', name))
+        self.assertIsNone(stranger.poll())
+
+    def test_init_that_died_before_start(self):
+        name, created = self.create(self.bundle(['/bin/sleep', '1000']))
+        self.assert_ok(created)
+        os.kill(self.state(name)['pid'], 9)
+        self.wait_status(name, 'stopped')
+        self.assert_fails(self.oci('start', name), 1, 'cannot start a container that has stopped')
+        self.assert_ok(self.oci('delete', name))
+
+    def test_stopped_init_can_be_deleted(self):
+        name, created = self.create(self.bundle(['/bin/sleep', '1000']))
+        self.assert_ok(created)
+        self.assert_ok(self.oci('start', name))
+        os.kill(self.state(name)['pid'], 19)
+        self.assert_ok(self.oci('delete', '--force', name))
+
+
+class OwnBinary(FaultTest):
+    """CVE-2019-5736: a container makes the runtime execute itself and then writes to /proc/PID/exe."""
+    own_only = True
+
+    def fingerprint(self):
+        st = os.stat(self.runtime)
+        with open(self.runtime, 'rb') as f:
+            return st.st_ino, st.st_mtime_ns, st.st_size, hashlib.sha256(f.read()).hexdigest()
+
+    def setUp(self):
+        super().setUp()
+        before = self.fingerprint()
+        self.addCleanup(lambda: self.assertEqual(before, self.fingerprint()))
+
+    def test_entrypoint_is_ourselves(self):
+        result = self.run_bundle(self.bundle(['/proc/self/exe']))
+        self.assertNotEqual(0, result.code, result)
+
+    def test_script_of_ourselves(self):
+        bundle = self.bundle(['/bin/attack'])
+        (bundle.rootfs / 'bin/attack').write_text('#!/proc/self/exe\n')
+        os.chmod(bundle.rootfs / 'bin/attack', 0o755)
+        self.assertNotEqual(0, self.run_bundle(bundle).code)
+
+    def test_writer_inside(self):
+        bundle = self.bundle().sh(
+            # `true`, because a failed redirection of `:` ends the shell.
+            'for i in $(seq 100); do for p in /proc/[0-9]*; do '
+            '[ $p != /proc/$$ ] && { true >> $p/exe; } 2>/dev/null && echo WROTE $p; done; done; echo done')
+        bundle.config['process']['capabilities'] = {
+            k: ['CAP_SYS_ADMIN', 'CAP_SYS_PTRACE', 'CAP_DAC_OVERRIDE', 'CAP_DAC_READ_SEARCH']
+            for k in ('bounding', 'effective', 'permitted')}
+        bundle.namespaces('network', 'ipc', 'uts', 'mount')  # sees the host's processes, and so the runtime
+        bundle.write()
+        started = self.background([*self._oci_argv(), 'run', '--bundle', bundle.path, self.container()],
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        other = self.bundle(['/bin/true'])
+        while started.poll() is None:
+            self.assert_ok(self.run_bundle(other))
+        out = started.stdout.read().decode()
+        self.assertEqual('done\n', out)

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hooks: their order, what they read, and what their failure does (runtime-spec, runtime.md, Lifecycle)."""
+import json
+import os
+
+from support.harness import RuntimeTest, process, wait_until
+
+HOST_HOOKS = ('prestart', 'createRuntime', 'poststart', 'poststop')
+ALL_HOOKS = ('prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart', 'poststop')
+
+
+class HookTest(RuntimeTest):
+
+    def hook(self, script, **more):
+        """A hook that runs this shell script; $log is where it may write."""
+        return {'path': '/bin/sh', 'args': ['sh', '-c', script],
+                'env': ['PATH=/usr/sbin:/usr/bin:/sbin:/bin', f'log={self.path("hooks.log")}'], **more}
+
+    def log(self):
+        try:
+            with open(self.path('hooks.log'), encoding='utf-8') as f:
+                return f.read().split()
+        except FileNotFoundError:
+            return []
+
+
+class Order(HookTest):
+
+    def test_all_six(self):
+        bundle = self.bundle(['/bin/true'])
+        hooks = {phase: [self.hook(f'echo {phase}1 >> $log'), self.hook(f'echo {phase}2 >> $log')]
+                 for phase in HOST_HOOKS}
+        # In the container's mount namespace; createContainer still sees the host's paths.
+        hooks['createContainer'] = [self.hook('echo createContainer1 >> $log')]
+        hooks['startContainer'] = [{'path': '/bin/sh', 'args': ['sh', '-c', 'echo startContainer >&2']}]
+        bundle.config['hooks'] = hooks
+        name, created = self.create(bundle.write())
+        self.assert_ok(created)
+        before = ['prestart1', 'prestart2', 'createRuntime1', 'createRuntime2', 'createContainer1']
+        self.assertEqual(before, self.log())
+        self.assert_ok(self.oci('start', name))
+        if self.runtime_name != 'runc':  # until 1.6 its poststart hooks do not wait for the program
+            self.assertEqual(before + ['poststart1', 'poststart2'], self.log())
+        self.wait_status(name, 'stopped')
+        self.assert_ok(self.oci('delete', name))
+        self.assertEqual(before + ['poststart1', 'poststart2', 'poststop1', 'poststop2'], self.log())
+
+    def test_state_on_standard_input(self):
+        bundle = self.bundle(['/bin/sleep', '1000'])
+        bundle.config['annotations'] = {'a': 'b'}
+        bundle.config['hooks'] = {phase: [self.hook(f'cat > {self.path(phase)}')] for phase in HOST_HOOKS}
+        name, created = self.create(bundle.write())
+        self.assert_ok(created)
+        pid = self.state(name)['pid']
+        self.assert_ok(self.oci('start', name))
+        self.assert_ok(self.oci('delete', '--force', name))
+        for phase in HOST_HOOKS:
+            with self.subTest(phase), open(self.path(phase), encoding='utf-8') as f:
+                state = json.load(f)
+                self.assertEqual((name, str(bundle.path), {'a': 'b'}),
+                                 (state['id'], state['bundle'], state['annotations']))
+                if phase != 'poststop':
+                    self.assertEqual(pid, state['pid'])
+                if self.runtime_name == 'crun-lite':
+                    want = {'poststart': 'running', 'poststop': 'stopped'}.get(phase, 'creating')
+                    self.assertEqual(want, state['status'])
+
+    def test_hook_may_ask_for_the_state(self):
+        if self.runtime_name != 'crun-lite':
+            self.skipTest('asks for what crun-lite promises')
+        bundle = self.bundle(['/bin/sleep', '1000'])
+        name = self.container()
+        ask = ' '.join([*self._oci_argv(), 'state', name])
+        bundle.config['hooks'] = {'poststart': [self.hook(f'{ask} > {self.path("asked")}')]}
+        _, created = self.create(bundle.write(), id=name)
+        self.assert_ok(created)
+        self.assert_ok(self.oci('start', name))
+        with open(self.path('asked'), encoding='utf-8') as f:
+            self.assertEqual('running', json.load(f)['status'])
+
+
+class Failure(HookTest):
+    own_only = True
+
+    def test_before_start(self):
+        for phase in ('prestart', 'createRuntime', 'createContainer'):
+            with self.subTest(phase):
+                bundle = self.bundle(['/bin/sleep', '1000'])
+                bundle.config['hooks'] = {phase: [self.hook('echo the reason >&2; exit 3')],
+                                          'poststop': [self.hook('echo poststop >> $log')]}
+                name, created = self.create(bundle.write())
+                self.assert_fails(created, 1, 'crun-lite create failed', phase, '3')
+                if phase != 'createContainer':
+                    self.assertIn('the reason', created.err)
+                self.assert_fails(self.oci('state', name), 1, 'does not exist')
+                self.assertEqual([], [n for n in os.listdir(self.root) if not n.startswith('.')])
+        self.assertEqual(['poststop'] * 3, self.log())
+
+    def test_start_container(self):
+        bundle = self.bundle(['/bin/touch', '/tmp/ran'])
+        bundle.config['hooks'] = {'startContainer': [{'path': '/bin/false'}]}
+        bundle.config['root']['readonly'] = False
+        name, created = self.create(bundle.write())
+        self.assert_ok(created)
+        self.assert_fails(self.oci('start', name), 1, 'startContainer')
+        self.wait_status(name, 'stopped')
+        self.assertFalse((bundle.rootfs / 'tmp/ran').exists())
+
+    def test_poststart(self):
+        bundle = self.bundle(['/bin/sleep', '1000'])
+        bundle.config['hooks'] = {'poststart': [self.hook('exit 1')]}
+        name, created = self.create(bundle.write())
+        self.assert_ok(created)
+        self.assert_fails(self.oci('start', name), 1, 'poststart')
+        self.wait_status(name, 'stopped')
+
+    def test_poststop_is_only_a_warning(self):
+        bundle = self.bundle(['/bin/true'])
+        bundle.config['hooks'] = {'poststop': [self.hook('exit 1'), self.hook('echo second >> $log')]}
+        name, created = self.create(bundle.write())
+        self.assert_ok(created)
+        self.assert_ok(self.oci('delete', name))
+        self.assertEqual(['second'], self.log())
+
+    def test_timeout_kills_the_hook(self):
+        bundle = self.bundle()
+        bundle.config['hooks'] = {'prestart': [self.hook('echo $$ > $log; exec sleep 1000', timeout=1)]}
+        _, created = self.create(bundle.write())
+        self.assert_fails(created, 1, 'did not end within 1 s')
+        self.assertFalse(process.alive(int(self.log()[0])))
+
+    def test_missing_program(self):
+        bundle = self.bundle()
+        bundle.config['hooks'] = {'prestart': [{'path': '/no/such/hook'}]}
+        _, created = self.create(bundle.write())
+        self.assert_fails(created, 1, '/no/such/hook', 'No such file or directory')
+
+    def test_hook_that_does_not_read_and_writes_a_lot(self):
+        bundle = self.bundle()
+        bundle.config['annotations'] = {'big': 'x' * 300000}
+        bundle.config['hooks'] = {'prestart': [self.hook('head -c 1000000 /dev/zero >&2; head -c 1000000 /dev/zero')]}
+        name, created = self.create(bundle.write())
+        self.assert_ok(created)
+        self.assert_ok(self.oci('delete', name))
+
+    def test_nothing_of_ours_is_inherited(self):
+        bundle = self.bundle()
+        bundle.config['hooks'] = {'prestart': [self.hook('ls /proc/self/fd | wc -l > $log; env >> $log')]}
+        _, created = self.create(bundle.write())
+        self.assert_ok(created)
+        wait_until(self.log, 'the hook')
+        self.assertEqual('4', self.log()[0])  # 0, 1, 2 and ls's own
+        self.assertEqual([], [w for w in self.log()[1:] if w.startswith(('LISTEN_', 'CRUNLITE', 'HOME='))])
