@@ -75,8 +75,8 @@ int features(const Globals&, const Args& args) {
                     {"hooks", hook_names()},
                     {"mountOptions", strings(rootfs::mount_option_names())},
                     {"linux", linux_features()},
-                    {"annotations", Object{{"io.github.crun-lite.version", CRUNLITE_VERSION},
-                                           {"io.github.crun-lite.commit", CRUNLITE_COMMIT}}},
+                    {"annotations", Object{{"io.github.crun-lite.version", kVersion},
+                                           {"io.github.crun-lite.commit", commit()}}},
                     {"potentiallyUnsafeConfigAnnotations", Array{}}});
   return 0;
 }

@@ -14,9 +14,9 @@
 #include "cmd/command_line.h"
 #include "cmd/dispatch.h"
 #include "cmd/output.h"
+#include "cmd/self_seal.h"
 #include "cmd/verbs.h"
 #include "cmd/version.h"
-#include "runtime/self_seal.h"
 
 namespace crunlite::cmd {
 namespace {
@@ -49,7 +49,7 @@ const Verb* find_verb(std::string_view name) {
   return found == std::end(kVerbs) ? nullptr : found;
 }
 
-// Verbs that enter a container run from a copy that the container cannot write (runtime/self_seal.h). Judged
+// Verbs that enter a container run from a copy that the container cannot write (cmd/self_seal.h). Judged
 // by the bare words, before anything is parsed: one exec too many does no harm.
 bool may_enter_container(const Args& args) {
   return std::ranges::any_of(args, [](const std::string& arg) { return arg == "create" || arg == "run"; });
@@ -68,7 +68,7 @@ constexpr std::string_view kSealedMark = "CRUNLITE_SEALED=1";
 
 // Comes back when we run from such a copy.
 void run_from_unwritable_copy(char** argv) {
-  const std::optional<UniqueFd> copy = runtime::unwritable_self();
+  const std::optional<UniqueFd> copy = unwritable_self();
   if (!copy) return;
   std::vector<char*> environment;
   for (char** variable = environ; *variable; ++variable) {
@@ -104,7 +104,7 @@ std::string read_link(const char* path) {
 }
 
 int print_version() {
-  print("crun-lite version " CRUNLITE_VERSION "\ncommit: " CRUNLITE_COMMIT "\nspec: 1.3.0\n");
+  print(cat("crun-lite version ", kVersion, "\ncommit: ", commit(), "\nspec: 1.3.0\n"));
   return 0;
 }
 

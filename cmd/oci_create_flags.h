@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The flags that `create` and `run` have in common.
+// The flags that the OCI `create` and `run` have in common, and what the environment adds to them. The image
+// door has flags of its own (cmd/run_flags.h).
 #pragma once
 
 #include "cmd/command_line.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of signals as people type them.
+// Names of signals as people type them: by name with or without SIG, by number, and the real-time ones
+// relative to RTMIN and RTMAX. Sending them is runtime::kill.
 #pragma once
 
 #include <string_view>

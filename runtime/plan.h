@@ -14,7 +14,7 @@ namespace crunlite::runtime {
 
 struct PlanInputs {
   std::string id;
-  std::string bundle;      // absolute; relative mount sources are below it
+  std::string bundle;        // absolute; relative mount sources are below it
   std::string rootfs;        // absolute path of root.path
   std::string state_json;    // the state document for createContainer and startContainer hooks, with "pid":0;
                              // the number is replaced by the pid that the hook sees

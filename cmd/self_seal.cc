@@ -5,7 +5,7 @@
 // runs it. So the overlay is tried first, and the memfd where mounts are not allowed. A read-only bind mount
 // would be cheaper still, but since Linux 6.15 a privileged container may clone a detached mount and make the
 // clone writable; a superblock without upper layer has nothing to write to.
-#include "runtime/self_seal.h"
+#include "cmd/self_seal.h"
 
 #include <sys/statvfs.h>
 
@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "base/sys.h"
 
-namespace crunlite::runtime {
+namespace crunlite::cmd {
 namespace {
 
 constexpr int kSeals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
@@ -91,4 +91,4 @@ std::optional<UniqueFd> unwritable_self() {
   return memfd_copy(exe.get());
 }
 
-}  // namespace crunlite::runtime
+}  // namespace crunlite::cmd

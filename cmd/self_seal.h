@@ -8,9 +8,9 @@
 
 #include "base/unique_fd.h"
 
-namespace crunlite::runtime {
+namespace crunlite::cmd {
 
 // What to execute instead of ourselves; nothing when we run from an unwritable object already.
 std::optional<UniqueFd> unwritable_self();
 
-}  // namespace crunlite::runtime
+}  // namespace crunlite::cmd
