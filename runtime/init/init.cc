@@ -36,6 +36,7 @@ constexpr Step kSteps[] = {
     {"create link", steps::make_links},
     {"set hostname", steps::set_hostname},
     {"set domainname", steps::set_domainname},
+    {"bring up network device", steps::bring_up_loopback},
     {"write sysctl", steps::write_sysctls},
     {"run prestart and createRuntime hooks", steps::run_runtime_hooks},
     {"run createContainer hook", steps::run_create_container_hooks},

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Namespaces that are joined or made by the child itself, and what is set in new ones.
+#include <linux/if.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include "runtime/init/steps.h"
@@ -105,6 +108,18 @@ Status set_domainname(Init& init) {
   if (name.empty()) return sys::kOk;
   init.note.set(name);
   return ::setdomainname(name.data(), name.size()) == -1 ? sys::fail() : sys::kOk;
+}
+
+// A new network namespace has a loopback device that is down. Every caller of runc and crun finds it up, and
+// programs that talk to themselves over 127.0.0.1 rely on it. One that is joined is its maker's affair.
+Status bring_up_loopback(Init& init) {
+  const NamespacePlan& plan = init.plan.namespaces;
+  if (((plan.clone | static_cast<uint64_t>(plan.unshare_joined)) & CLONE_NEWNET) == 0) return sys::kOk;
+  init.note.set("lo");
+  const UniqueFd socket(static_cast<int>(::syscall(SYS_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)));
+  if (!socket.valid()) return sys::fail();
+  ifreq request{.ifr_ifrn = {.ifrn_name = "lo"}, .ifr_ifru = {.ifru_flags = IFF_UP}};
+  return ::ioctl(socket.get(), SIOCSIFFLAGS, &request) == -1 ? sys::fail() : sys::kOk;
 }
 
 Status write_sysctls(Init& init) {

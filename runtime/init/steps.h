@@ -28,6 +28,7 @@ Status wait_for_cgroup(Init& init);
 Status unshare_late(Init& init);
 Status set_hostname(Init& init);
 Status set_domainname(Init& init);
+Status bring_up_loopback(Init& init);
 Status write_sysctls(Init& init);
 
 // root.cc

@@ -32,6 +32,11 @@ TEST_F(InitTest, NewNamespacesAreNotTheHosts) {
   EXPECT_TRUE(inside.ends_with("\n1\n")) << inside;
 }
 
+TEST_F(InitTest, TheLoopbackDeviceOfANewNetworkIsUp) {
+  const Ran ran = run(default_spec("cat /sys/class/net/lo/flags"));
+  EXPECT_EQ(ran.output, "0x9\n");  // IFF_UP | IFF_LOOPBACK
+}
+
 TEST_F(InitTest, MountsHaveTheirFlags) {
   oci::Spec spec = default_spec("cat /proc/self/mountinfo");
   spec.mounts.push_back({"/data/new", "bind", victim_, {"rbind", "ro", "nosuid", "noexec", "rprivate"}});
