@@ -22,7 +22,8 @@ class Leaks(ScratchTest):
         file = self.write('test_it.py', text)
         report = self.path('report.json')
         result = run([paths.PYTHON, RUNNER, '--json', report, file],
-                     env={**os.environ, 'CRUN_LITE_TEST_RUNTIME': 'runc', 'PYTHONDONTWRITEBYTECODE': '1'})
+                     env={**os.environ, 'CRUN_LITE_TEST_RUNTIME': 'runc', 'PYTHONDONTWRITEBYTECODE': '1',
+                          'TMPDIR': self.scratch})  # what a killed test leaves goes with this one's directory
         with open(report, encoding='ascii') as f:
             return json.load(f), result.out
 
