@@ -16,6 +16,10 @@ namespace {
 // A killed process that is still there after this long hangs in the kernel.
 constexpr std::chrono::seconds kPatience{10};
 
+Error no_such_container() {
+  return Error(ErrorKind::kNotFound, "container does not exist");
+}
+
 void kill_and_wait(const std::optional<UniqueFd>& process, const std::string& id) {
   if (!process) return;
   (void)sys::pidfd_send_signal(process->get(), SIGKILL);
@@ -36,10 +40,10 @@ Record read_or_discover(const StateDir& dir, const Ref& container, const Proc& p
   }
 }
 
-void end_processes(const StateDir& dir, const Record& record, const Proc& proc) {
+void end_processes(const StateDir& dir, const Record& record, Cgroup& cgroup, const Proc& proc) {
   const Situation now = situation_of(dir, record, proc);
   // First the whole cgroup: that also thaws it, and a frozen process does not die.
-  Cgroup::open(record.cgroup).kill_all(SIGKILL);
+  cgroup.kill_all(SIGKILL);
   kill_and_wait(now.init, record.id);
 }
 
@@ -51,41 +55,49 @@ void require_deletable(oci::Status status, const std::string& id) {
       .with_remedy("stop it with `kill`, or use `delete --force`");
 }
 
-// What is left when the processes are gone.
-void destroy(StateDir& dir, const Record& record) {
-  Cgroup::open(record.cgroup).remove();
+// With the lock held.
+void destroy(StateDir& dir, const Record& record, const Proc& proc) {
+  Cgroup cgroup = Cgroup::open(record.cgroup);
+  end_processes(dir, record, cgroup, proc);
+  cgroup.remove();
   dir.remove();
   run_poststop_hooks(record.poststop, hook_state(record, oci::Status::kStopped, 0));
 }
 
 void remove_stopped(StateDir& dir, const Ref& container) {
   const Proc proc = open_proc();
-  // Before waiting for the lock: while it is being created or started the answer is no, not later.
-  require_deletable(situation_of(dir, dir.read(), proc).status, container.id);
-  dir.lock();
+  // While it is being created or started the answer is no, not later.
+  if (!dir.try_lock()) {
+    require_deletable(situation_of(dir, dir.read(), proc).status, container.id);
+    dir.lock();
+  }
+  if (dir.gone()) throw no_such_container();
   const Record record = dir.read();
   require_deletable(situation_of(dir, record, proc).status, container.id);
-  end_processes(dir, record, proc);
-  destroy(dir, record);
+  destroy(dir, record, proc);
+}
+
+// A create or start that is under way fails when its init dies, undoes its part and lets go of the lock.
+void interrupt(StateDir& dir, const Ref& container, const Proc& proc) {
+  const Record record = read_or_discover(dir, container, proc);
+  Cgroup cgroup = Cgroup::open(record.cgroup);
+  end_processes(dir, record, cgroup, proc);
+  if (!dir.lock_within(kPatience))
+    throw Error(ErrorKind::kState, "another command still works on container ", container.id);
 }
 
 void remove_by_force(StateDir& dir, const Ref& container) {
   const Proc proc = open_proc();
-  // A create or start that is under way fails when its init dies, undoes its part and lets go of the lock.
-  end_processes(dir, read_or_discover(dir, container, proc), proc);
-  if (!dir.lock_within(kPatience))
-    throw Error(ErrorKind::kState, "another command still works on container ", container.id);
+  if (!dir.try_lock()) interrupt(dir, container, proc);
   if (dir.gone()) return;  // another `delete --force` was faster
-  const Record record = read_or_discover(dir, container, proc);
-  end_processes(dir, record, proc);
-  destroy(dir, record);
+  destroy(dir, read_or_discover(dir, container, proc), proc);
 }
 
 }  // namespace
 
 void remove(const Ref& container, Force force) {
   std::optional<StateDir> dir = StateDir::find(container);
-  if (!dir && force == Force::kNo) throw Error(ErrorKind::kNotFound, "container does not exist");
+  if (!dir && force == Force::kNo) throw no_such_container();
   if (!dir) return;
   if (force == Force::kNo) return remove_stopped(*dir, container);
   remove_by_force(*dir, container);

@@ -27,10 +27,12 @@ void require_created(oci::Status status) {
 void start(const Ref& container) {
   StateDir dir = StateDir::open(container);
   const Proc proc = open_proc();
-  // Before waiting for the lock: while it is being created the answer is no, not later.
-  require_created(situation_of(dir, dir.read(), proc).status);
-  // Of many starts at once, one finds it created.
-  dir.lock();
+  // Of many starts at once, one finds it created. While it is being created the answer is no, not later.
+  if (!dir.try_lock()) {
+    require_created(situation_of(dir, dir.read(), proc).status);
+    dir.lock();
+  }
+  if (dir.gone()) throw Error(ErrorKind::kNotFound, "container does not exist");
   const Record record = dir.read();
   const Situation now = situation_of(dir, record, proc);
   require_created(now.status);

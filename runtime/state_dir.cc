@@ -116,15 +116,20 @@ void StateDir::lock() {
   if (gone()) throw no_such_container();
 }
 
-bool StateDir::lock_within(std::chrono::milliseconds timeout) {
+bool StateDir::try_lock() {
   if (!lock_.valid()) return true;
-  for (;;) {
-    const sys::Status taken = sys::lock_file(lock_.get(), sys::Wait::kNo);
-    if (taken.ok()) return true;
-    if (taken.error() != EAGAIN && taken.error() != EACCES) check(taken, "lock ", path_);
+  const sys::Status taken = sys::lock_file(lock_.get(), sys::Wait::kNo);
+  if (taken.error() == EAGAIN || taken.error() == EACCES) return false;
+  check(taken, "lock ", path_);
+  return true;
+}
+
+bool StateDir::lock_within(std::chrono::milliseconds timeout) {
+  while (!try_lock()) {
     const pid_t holder = check(sys::lock_holder(lock_.get()), "lock ", path_);
     if (holder != 0 && !wait_for_end(holder, timeout)) return false;
   }
+  return true;
 }
 
 bool StateDir::busy() const {

@@ -40,6 +40,8 @@ class StateDir {
   // What marks the container's cgroups as ours: tells two containers of one name apart.
   const std::string& path() const { return path_; }
 
+  // False when another command changes this container right now.
+  bool try_lock();
   // Waits until no other command changes this container. Error(kNotFound) when it was deleted meanwhile.
   void lock();
   // The same, but no longer than `timeout`: false when the holder still lives then.
