@@ -52,7 +52,8 @@ class Inflater : public ByteSource {
 class GzipSource final : public Inflater {
  public:
   explicit GzipSource(ByteSource& from) : Inflater(from), state_(std::make_unique<inflate_state>()) {
-    start_member();
+    isal_inflate_init(state_.get());
+    state_->crc_flag = ISAL_GZIP;
   }
 
  private:
@@ -87,11 +88,7 @@ class GzipSource final : public Inflater {
       skip_padding();
       return false;
     }
-    uint8_t* const in = state_->next_in;
-    const uint32_t left = state_->avail_in;
-    start_member();
-    state_->next_in = in;
-    state_->avail_in = left;
+    isal_inflate_reset(state_.get());  // keeps the buffers and crc_flag
     return true;
   }
 
@@ -100,12 +97,6 @@ class GzipSource final : public Inflater {
       for (; state_->avail_in; --state_->avail_in)
         if (*state_->next_in++ != 0) damaged("gzip", "something follows the last member");
     } while (refill());
-  }
-
-  void start_member() {
-    isal_inflate_init(state_.get());
-    state_->crc_flag = ISAL_GZIP;
-    between_members_ = false;
   }
 
   std::unique_ptr<inflate_state> state_;

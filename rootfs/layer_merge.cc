@@ -2,9 +2,8 @@
 #include "rootfs/layer_merge.h"
 
 #include <linux/openat2.h>
-#include <sys/sysmacros.h>
 
-#include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -14,37 +13,56 @@
 namespace crunlite::rootfs {
 namespace {
 
-struct OpenLayer {
-  UniqueFd root;
-  std::set<std::string> implicit;
-};
-
 // Opens one directory of one layer without following a link; nothing when it is not a directory there.
 std::optional<UniqueFd> open_directory(int root, const std::string& path) {
-  UniqueFd dir = check(sys::open_at(root, ".", O_RDONLY | O_DIRECTORY), "open layer");
-  for (const std::string_view component : split(path, '/')) {
-    if (component.empty()) continue;
-    auto next = sys::open_at(dir.get(), std::string(component).c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    if (!next.ok() && (next.error() == ENOENT || next.error() == ENOTDIR || next.error() == ELOOP))
-      return std::nullopt;
-    dir = check(std::move(next), "open ", quote(path));
-  }
-  return dir;
+  constexpr uint64_t kInside = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  auto dir = sys::openat2(root, path.empty() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY, kInside);
+  if (!dir.ok() && (dir.error() == ENOENT || dir.error() == ENOTDIR || dir.error() == ELOOP))
+    return std::nullopt;
+  return check(std::move(dir), "open ", quote(path));
 }
 
-// Whether this layer hides `path` in the layers below: something on the way is opaque, or is no directory.
-bool hides_below(int root, const std::string& path) {
-  UniqueFd dir = check(sys::open_at(root, ".", O_RDONLY | O_DIRECTORY), "open layer");
-  for (const std::string_view component : split(path, '/')) {
-    if (component.empty()) continue;
-    auto next = sys::open_at(dir.get(), std::string(component).c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    if (!next.ok()) return next.error() != ENOENT;
-    dir = std::move(*next);
-    char opaque = 0;
-    if (sys::get_xattr(dir.get(), "trusted.overlay.opaque", &opaque, 1).ok() && opaque == 'y') return true;
-  }
-  return false;
+std::string parent_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "" : path.substr(0, slash);
 }
+
+class OpenLayer {
+ public:
+  explicit OpenLayer(const LayerView& view)
+      : root_(check(sys::open_at(AT_FDCWD, view.diff.c_str(), O_RDONLY | O_DIRECTORY), "open layer ",
+                    view.diff)),
+        implicit_(view.meta->implicit_dirs.begin(), view.meta->implicit_dirs.end()) {}
+
+  std::optional<UniqueFd> open(const std::string& path) const { return open_directory(root_.get(), path); }
+  bool is_implicit(const std::string& path) const { return implicit_.contains(path); }
+
+  // Whether this layer hides `path` in the layers below: it or something on the way is opaque or no
+  // directory. Remembered, because deep paths are asked for once per ancestor.
+  bool hides_below(const std::string& path) const {
+    if (path.empty()) return false;
+    if (const auto known = hides_.find(path); known != hides_.end()) return known->second;
+    const bool hides = hides_below(parent_of(path)) || hides_itself(path);
+    hides_.emplace(path, hides);
+    return hides;
+  }
+
+ private:
+  bool hides_itself(const std::string& path) const {
+    const std::optional<UniqueFd> dir = open(path);
+    if (!dir) {
+      const std::optional<UniqueFd> parent = open(parent_of(path));
+      const std::string name = path.substr(path.rfind('/') + 1);
+      return parent && sys::stat_at(parent->get(), name.c_str(), AT_SYMLINK_NOFOLLOW).ok();
+    }
+    char opaque = 0;
+    return sys::get_xattr(dir->get(), "trusted.overlay.opaque", &opaque, 1).ok() && opaque == 'y';
+  }
+
+  UniqueFd root_;
+  std::set<std::string> implicit_;
+  mutable std::map<std::string, bool> hides_;
+};
 
 // What the merged directory should look like: the uppermost layer that really has it decides. Nothing when
 // the merged tree has no such directory.
@@ -55,13 +73,13 @@ struct Effective {
 std::optional<Effective> effective_attributes(const std::vector<OpenLayer>& layers, const std::string& path) {
   std::optional<Attributes> shown;
   for (const OpenLayer& layer : layers) {
-    const std::optional<UniqueFd> dir = open_directory(layer.root.get(), path);
+    const std::optional<UniqueFd> dir = layer.open(path);
     if (dir) {
       Attributes here = read_attributes(dir->get());
       if (!shown) shown = here;
-      if (!layer.implicit.contains(path)) return Effective{here, !same_attributes(*shown, here)};
+      if (!layer.is_implicit(path)) return Effective{here, !same_attributes(*shown, here)};
     }
-    if (hides_below(layer.root.get(), path)) break;
+    if (layer.hides_below(path)) break;
   }
   if (!shown) return std::nullopt;
   return Effective{*shown, false};
@@ -92,13 +110,12 @@ void make_directories(int merge, const std::set<std::string>& paths, const std::
 }  // namespace
 
 bool make_merge_layer(const std::vector<LayerView>& views, int merge) {
+  if (views.size() < 2) return false;  // nothing below whose attributes could be hidden
   std::vector<OpenLayer> layers;
   std::set<std::string> candidates;
   for (const LayerView& view : views) {
     const auto& implicit = view.meta->implicit_dirs;
-    layers.push_back({.root = check(sys::open_at(AT_FDCWD, view.diff.c_str(), O_RDONLY | O_DIRECTORY),
-                                    "open layer ", view.diff),
-                      .implicit = std::set<std::string>(implicit.begin(), implicit.end())});
+    layers.emplace_back(view);
     candidates.insert(implicit.begin(), implicit.end());
   }
   std::set<std::string> wanted;
