@@ -27,6 +27,8 @@ class HookTest(RuntimeTest):
 class Order(HookTest):
 
     def test_all_six(self):
+        if self.runtime_name == 'runc':
+            self.skipTest('until 1.6 its poststart hooks do not wait for the program')
         bundle = self.bundle(['/bin/true'])
         hooks = {phase: [self.hook(f'echo {phase}1 >> $log'), self.hook(f'echo {phase}2 >> $log')]
                  for phase in HOST_HOOKS}
@@ -39,8 +41,7 @@ class Order(HookTest):
         before = ['prestart1', 'prestart2', 'createRuntime1', 'createRuntime2', 'createContainer1']
         self.assertEqual(before, self.log())
         self.assert_ok(self.oci('start', name))
-        if self.runtime_name != 'runc':  # until 1.6 its poststart hooks do not wait for the program
-            self.assertEqual(before + ['poststart1', 'poststart2'], self.log())
+        self.assertEqual(before + ['poststart1', 'poststart2'], self.log())
         self.wait_status(name, 'stopped')
         self.assert_ok(self.oci('delete', name))
         self.assertEqual(before + ['poststart1', 'poststart2', 'poststop1', 'poststop2'], self.log())

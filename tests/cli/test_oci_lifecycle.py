@@ -250,6 +250,8 @@ class Run(RuntimeTest):
         self.assertEqual([], [n for n in os.listdir(self.root) if not n.startswith('.')])
 
     def test_keep(self):
+        if self.runtime_name == 'crun':
+            self.skipTest('crun 1.8 has no --keep')
         name = self.container()
         self.assert_ok(self.oci('run', '--keep', '--bundle', self.bundle().path, name))
         self.assertEqual('stopped', self.state(name)['status'])
@@ -325,6 +327,8 @@ class Spec(RuntimeTest):
         self.assertEqual(before, (bundle.path / 'config.json').read_bytes())
 
     def test_rootless(self):
+        if self.runtime_name == 'crun':
+            self.skipTest('crun writes no mappings')
         bundle = self.bundle()
         os.unlink(bundle.path / 'config.json')
         self.assert_ok(self.oci('spec', '--rootless', '-b', bundle.path))

@@ -64,10 +64,9 @@ class ConsoleSockets(RuntimeTest):
 
 
 class RunInTerminal(RuntimeTest):
+    own_only = True  # runc 1.1 and crun 1.8 set the size late, or never where there is no controlling terminal
 
     def run_in_terminal(self, script):
-        if self.runtime_name == 'crun':
-            self.skipTest('crun 1.8 loses the window size')
         bundle = self.bundle()
         bundle.config['process']['terminal'] = True
         bundle.sh(script)
