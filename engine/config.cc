@@ -181,7 +181,7 @@ constexpr Key kKeys[] = {
 
     {"run.init", [](const YamlNode& n, Config& c) { c.run.init = n.boolean(); }},
     {"run.read-only", [](const YamlNode& n, Config& c) { c.run.read_only = n.boolean(); }},
-    {"run.hints", [](const YamlNode& n, Config& c) { c.run.quiet_hints = !n.boolean(); }},
+    {"run.hints", [](const YamlNode& n, Config& c) { c.run.hints = n.boolean(); }},
     {"run.network", [](const YamlNode& n, Config& c) { c.run.network = network_mode(n); }},
     {"run.env", read_env},
     {"run.ulimits", read_ulimits},

@@ -56,8 +56,7 @@ struct RunOptions {
   bool tty = false;
   bool init = false;
   bool read_only = false;
-  bool sig_proxy = true;
-  bool quiet_hints = false;
+  bool hints = true;
 
   std::vector<EnvEntry> env;
   std::string working_dir;

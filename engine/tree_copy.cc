@@ -5,19 +5,15 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "rootfs/attributes.h"
 
 namespace crunlite::engine {
 namespace {
 
 constexpr int kMostDepth = 256;
-constexpr mode_t kModeBits = 07777;
 
-void copy_attributes(int to, const struct stat& info, const std::string& name) {
-  // In this order: chown takes set-user-id bits away.
-  check(sys::fchown(to, info.st_uid, info.st_gid), "set the owner of ", name);
-  check(sys::fchmod(to, info.st_mode & kModeBits), "set the mode of ", name);
-  const timespec times[2] = {info.st_atim, info.st_mtim};
-  if (::futimens(to, times) < 0) throw SysError(errno, "set the times of ", name);
+void copy_attributes(int from, int to, const std::string& name) {
+  with_context(name, [&] { rootfs::apply_attributes(to, rootfs::read_attributes(from)); });
 }
 
 void copy_content(int from, int to, const std::string& name) {
@@ -29,13 +25,13 @@ void copy_content(int from, int to, const std::string& name) {
   }
 }
 
-void copy_file(int from_dir, int to_dir, const std::string& name, const struct stat& info) {
+void copy_file(int from_dir, int to_dir, const std::string& name) {
   const UniqueFd from =
       check(sys::open_at(from_dir, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK), "open ", name);
   const UniqueFd to =
       check(sys::open_at(to_dir, name.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0600), "create ", name);
   copy_content(from.get(), to.get(), name);
-  copy_attributes(to.get(), info, name);
+  copy_attributes(from.get(), to.get(), name);
 }
 
 void copy_link(int from_dir, int to_dir, const std::string& name, const struct stat& info) {
@@ -57,7 +53,7 @@ void copy_directory(int from, int to, int depth);
 
 void copy_entry(int from, int to, const std::string& name, int depth) {
   const struct stat info = check(sys::stat_at(from, name.c_str(), AT_SYMLINK_NOFOLLOW), "stat ", name);
-  if (S_ISREG(info.st_mode)) return copy_file(from, to, name, info);
+  if (S_ISREG(info.st_mode)) return copy_file(from, to, name);
   if (S_ISLNK(info.st_mode)) return copy_link(from, to, name, info);
   if (S_ISCHR(info.st_mode) || S_ISBLK(info.st_mode) || S_ISFIFO(info.st_mode))
     return copy_node(to, name, info);
@@ -75,7 +71,7 @@ void copy_directory(int from, int to, int depth) {
     with_context(name, [&] { copy_entry(from, to, name, depth); });
   }
   // Last: a directory without the write bit could not be filled, and filling it changes its time.
-  copy_attributes(to, check(sys::fstat(from), "stat the directory"), "the directory");
+  copy_attributes(from, to, "the directory");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Copies what an image has in a directory into a new, empty volume, with owners, modes and times. By
-// descriptors, following no link: the source is the image's, and hostile. Sockets are left out.
+// Copies what an image has in a directory into a new, empty volume, with owners, modes, times and extended
+// attributes. By descriptors, following no link: the source is the image's, and hostile. Sockets are left
+// out.
 #pragma once
 
 namespace crunlite::engine {

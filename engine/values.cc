@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "oci/names.h"
 
 namespace crunlite::engine {
 namespace {
@@ -14,21 +15,12 @@ constexpr int64_t kNanoPerCpu = 1'000'000'000;
 // The position of the letter is the power of 1024.
 constexpr std::string_view kSizeUnits = "bkmgtp";
 
-struct UlimitName {
-  std::string_view name;
-  const char* rlimit;
-};
-// getrlimit(2); the names are docker's and those of limits.conf(5).
-constexpr UlimitName kUlimits[] = {
-    {"core", "RLIMIT_CORE"},         {"cpu", "RLIMIT_CPU"},
-    {"data", "RLIMIT_DATA"},         {"fsize", "RLIMIT_FSIZE"},
-    {"locks", "RLIMIT_LOCKS"},       {"memlock", "RLIMIT_MEMLOCK"},
-    {"msgqueue", "RLIMIT_MSGQUEUE"}, {"nice", "RLIMIT_NICE"},
-    {"nofile", "RLIMIT_NOFILE"},     {"nproc", "RLIMIT_NPROC"},
-    {"rss", "RLIMIT_RSS"},           {"rtprio", "RLIMIT_RTPRIO"},
-    {"rttime", "RLIMIT_RTTIME"},     {"sigpending", "RLIMIT_SIGPENDING"},
-    {"stack", "RLIMIT_STACK"},
-};
+// "nofile" is RLIMIT_NOFILE, as in limits.conf(5).
+std::string rlimit_name(std::string_view ulimit) {
+  std::string out = "RLIMIT_";
+  for (const char c : ulimit) out += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  return out;
+}
 
 // A decimal number without sign or exponent; the fraction is kept in billionths. Nothing when it is anything
 // else.
@@ -125,11 +117,9 @@ oci::Rlimit parse_ulimit(std::string_view text) {
   }
   const std::string_view name = text.substr(0, equals);
   const std::string_view values = text.substr(equals + 1);
-  oci::Rlimit limit;
-  for (const UlimitName& known : kUlimits) {
-    if (known.name == name) limit.type = known.rlimit;
-  }
-  if (limit.type.empty()) throw Error(ErrorKind::kUsage, "invalid ulimit type: ", printable(name));
+  oci::Rlimit limit{.type = rlimit_name(name)};
+  if (!oci::find_name(oci::kRlimits, limit.type))
+    throw Error(ErrorKind::kUsage, "invalid ulimit type: ", printable(name));
   const size_t colon = values.find(':');
   limit.soft = parse_limit_value(values.substr(0, colon), text);
   limit.hard =

@@ -40,6 +40,9 @@ class OverlayMount {
   ~OverlayMount() { unmount(); }
 
   const std::string& target() const { return target_; }
+  // Takes over a mount that was kept, perhaps by a process that is gone; it need not be there any more.
+  static OverlayMount adopt(std::string target) { return OverlayMount(std::move(target)); }
+
   // The mount stays; somebody else unmounts it (engine's record names it).
   void keep() { target_.clear(); }
   // Lazily when busy: the last user's exit frees it.

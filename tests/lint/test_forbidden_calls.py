@@ -24,6 +24,8 @@ class Ban:
 
 SYS = ("base/sys.cc", "base/sys.h")
 CHILD = ("runtime/init/",)
+# PID 1 of --init: a program of its own inside the container, which has one child and everybody's orphans.
+REAPER = ("engine/reaper/",)
 
 BANS = (
     Ban("close", "a descriptor has one owner and it is UniqueFd; a second close hits somebody else's file",
@@ -37,9 +39,9 @@ BANS = (
         ("base/file.cc", "image/", "rootfs/")),
     Ban("fork vfork clone posix_spawn posix_spawnp daemon",
         "processes are Child, made by sys::clone3 or spawn(): killed and reaped unless handed over",
-        ("base/child.cc",)),
+        ("base/child.cc", *REAPER)),
     Ban("system popen wordexp", "no shell: arguments become syntax (and it costs milliseconds)"),
-    Ban("execl execlp execv execvp execvpe", "looks in PATH or takes the environment as it is; execve only"),
+    Ban("execl execlp execv execvp execvpe", "looks in PATH or takes the environment as it is; execve only", REAPER),
     Ban("execve execveat fexecve", "becomes another program: only the spawner, the init and the dispatcher do",
         ("base/child.cc", "base/sys.cc", "cmd/", *CHILD)),
     Ban("mount umount umount2 pivot_root setns unshare fsopen fsmount open_tree move_mount mount_setattr",
@@ -48,7 +50,7 @@ BANS = (
         (*SYS, *CHILD, "runtime/cgroup/device_program.cc")),
     Ban("kill tgkill tkill killpg waitpid wait wait4 waitid",
         "a pid may already be somebody else's; a process is its pidfd (Child, sys::pidfd_send_signal)",
-        (*SYS, *CHILD)),
+        (*SYS, *CHILD, *REAPER)),
     Ban("mkdir rmdir unlink rename symlink link mknod mkfifo chmod chown lchown truncate access stat lstat readlink "
         "realpath canonicalize_file_name chroot remove",
         "a path is resolved once, below a directory descriptor; a checked string is never used again (RootedDir)",
@@ -74,7 +76,7 @@ BANS = (
     Ban("getenv secure_getenv", "only cmd/ reads the environment; lower layers take options", ("cmd/",)),
     Ban("setenv putenv unsetenv clearenv", "environments are data in a plan, never this process's own"),
     Ban("exit quick_exit", "skips the owners' destructors: throw, or return from main"),
-    Ban("_exit _Exit", "only a child that has nothing to undo ends so", ("base/", *CHILD)),
+    Ban("_exit _Exit", "only a child that has nothing to undo ends so", ("base/", *CHILD, *REAPER)),
     Ban("abort terminate", "throw an Error that says what and why"),
     Ban("signal siginterrupt sigset", "semantics vary; sigaction or signalfd"),
     Ban("setjmp longjmp sigsetjmp siglongjmp", "skips destructors"),
