@@ -1,146 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/json.h"
 
-#include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
-#include <unordered_set>
 
 #include "base/error.h"
 #include "base/text.h"
 
 namespace crunlite::json {
 namespace {
-
-// Builds a Value from nlohmann's parser events; refuses what the parser itself would let through.
-class Builder {
- public:
-  using number_integer_t = int64_t;
-  using number_unsigned_t = uint64_t;
-  using number_float_t = double;
-  using string_t = std::string;
-  using binary_t = nlohmann::json::binary_t;
-
-  explicit Builder(size_t max_depth) : max_depth_(max_depth) {}
-
-  bool null() { return put(Value()); }
-  bool boolean(bool v) { return put(Value(v)); }
-  bool number_integer(int64_t v) { return put(Value(v)); }
-  bool number_unsigned(uint64_t v) { return put(Value(v)); }
-  bool number_float(double v, const std::string&) { return put(Value(v)); }
-  bool string(std::string& v) { return put(Value(std::move(v))); }
-  bool binary(binary_t&) { return false; }
-  bool start_object(size_t) { return open(Value(Object())); }
-  bool start_array(size_t) { return open(Value(Array())); }
-  bool end_object() { return close(); }
-  bool end_array() { return close(); }
-  bool key(std::string& name) {
-    if (!is_new_key(name)) {
-      complaint_ = cat("the key ", quote(name), " stands twice in one object");
-      return false;
-    }
-    keys_.back() = std::move(name);
-    return true;
-  }
-  bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception& error) {
-    position_ = position;
-    complaint_ = error.what();
-    return false;
-  }
-
-  Value take() { return std::move(root_); }
-  const std::string& complaint() const { return complaint_; }
-  // 1-based offset of the byte where the parser stopped; 0 when it did not say.
-  size_t position() const { return position_; }
-
- private:
-  bool open(Value container) {
-    if (stack_.size() == max_depth_) {
-      complaint_ = cat("nested deeper than ", max_depth_, " levels");
-      return false;
-    }
-    stack_.push_back(std::move(container));
-    keys_.emplace_back();
-    seen_.emplace_back();
-    return true;
-  }
-  bool close() {
-    Value done = std::move(stack_.back());
-    stack_.pop_back();
-    keys_.pop_back();
-    seen_.pop_back();
-    return put(std::move(done));
-  }
-  // Objects are small, so the members themselves are looked through; only a hostile document gets a set, lest
-  // 4 MiB of keys take minutes.
-  bool is_new_key(const std::string& name) {
-    constexpr size_t kSmall = 64;
-    const Object& object = *stack_.back().if_object();
-    std::unordered_set<std::string>& seen = seen_.back();
-    if (object.size() < kSmall) return !object.find(name);
-    if (seen.empty())
-      for (const auto& [key, unused] : object) seen.insert(key);
-    return seen.insert(name).second;
-  }
-  bool put(Value value) {
-    if (stack_.empty()) {
-      root_ = std::move(value);
-    } else if (Array* array = stack_.back().if_array()) {
-      array->push_back(std::move(value));
-    } else {
-      stack_.back().if_object()->add(std::move(keys_.back()), std::move(value));
-    }
-    return true;
-  }
-
-  size_t max_depth_;
-  Value root_;
-  std::vector<Value> stack_;
-  std::vector<std::string> keys_;
-  std::vector<std::unordered_set<std::string>> seen_;
-  std::string complaint_;
-  size_t position_ = 0;
-};
-
-struct Place {
-  size_t line = 1;
-  size_t column = 1;
-};
-
-Place place_of(std::string_view text, size_t offset) {
-  Place place;
-  for (const char c : text.substr(0, offset)) {
-    ++place.column;
-    if (c == '\n') place = {.line = place.line + 1, .column = 1};
-  }
-  return place;
-}
-
-// nlohmann's text is "[json.exception.…] parse error at line 1, column 2: syntax error while …: …": keep the
-// end.
-std::string tidy(const std::string& message) {
-  const size_t start = message.find("syntax error");
-  return printable(start == std::string::npos ? message : message.substr(start));
-}
-
-nlohmann::ordered_json to_library(const Value& value) {
-  if (const bool* b = value.if_bool()) return *b;
-  if (const int64_t* i = value.if_int()) return *i;
-  if (const uint64_t* u = value.if_big()) return *u;
-  if (const double* d = value.if_double()) return *d;
-  if (const std::string* s = value.if_string()) return *s;
-  if (const Array* a = value.if_array()) {
-    auto out = nlohmann::ordered_json::array();
-    for (const Value& element : *a) out.push_back(to_library(element));
-    return out;
-  }
-  if (const Object* o = value.if_object()) {
-    auto out = nlohmann::ordered_json::object();
-    for (const auto& [key, member] : *o) out.push_back({key, to_library(member)});
-    return out;
-  }
-  return nullptr;
-}
 
 // RFC 6901, section 4.
 std::string pointer_token(std::string_view key) {
@@ -169,6 +36,7 @@ std::optional<Integer> exact_integer(const Value& value) {
 }  // namespace
 
 Object::Object(std::initializer_list<Member> members) : members_(members) {}
+Object::Object(std::vector<Member> members) : members_(std::move(members)) {}
 
 const Value* Object::find(std::string_view key) const {
   for (const auto& [name, value] : members_)
@@ -208,23 +76,6 @@ std::string_view Value::type_name() const {
   if (if_string()) return "string";
   if (if_bool()) return "boolean";
   return is_null() ? "null" : "number";
-}
-
-Value parse(std::string_view text, std::string_view name, Limits limits) {
-  if (text.size() > limits.bytes)
-    throw Error(ErrorKind::kConfig, name, ": larger than ", limits.bytes, " bytes");
-  Builder builder(limits.depth);
-  if (nlohmann::json::sax_parse(text, &builder)) return builder.take();
-  if (builder.position() == 0) throw Error(ErrorKind::kConfig, name, ": ", builder.complaint());
-  const Place place = place_of(text, builder.position() - 1);
-  throw Error(ErrorKind::kConfig, name, ":", place.line, ":", place.column,
-              ": not JSON: ", tidy(builder.complaint()));
-}
-
-std::string dump(const Value& value, Style style) {
-  // A string that is not UTF-8 (a file name, a label) must not make the document unreadable.
-  return to_library(value).dump(style == Style::kIndented ? 2 : -1, ' ', false,
-                                nlohmann::json::error_handler_t::replace);
 }
 
 void Reader::problem(std::string_view what) const {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // JSON documents: strict reading (RFC 8259, UTF-8 checked, duplicate keys and deep nesting refused) into a
 // small value type, typed access whose errors name the place by JSON pointer (RFC 6901), and writing. The
-// parser is nlohmann's, hidden behind this file so that it can be replaced without touching a caller.
+// parser is RapidJSON's, hidden behind this file so that it can be replaced without touching a caller.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +29,7 @@ class Object {
   Object& operator=(Object&&) noexcept;
   ~Object();
   Object(std::initializer_list<Member> members);
+  explicit Object(std::vector<Member> members);
   const Value* find(std::string_view key) const;
   // Appends; the caller makes sure that the key is new.
   Value& add(std::string key, Value value);

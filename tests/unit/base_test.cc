@@ -58,6 +58,33 @@ TEST(Json, IsStrict) {
   EXPECT_THAT(parse_error("// c\n{}"), HasSubstr("not JSON"));
   EXPECT_THAT(parse_error("\"\xff\""), HasSubstr("not JSON"));
   EXPECT_EQ(parse_error("\"\\ud83d\\ude00\""), "accepted");
+  for (const std::string_view text : {"\"\\udc00\"",
+                                      "{\"\\udc00\":1}",
+                                      "\"\\ud83d\"",
+                                      "\"\xed\xa0\x80\"",
+                                      "\"\xc0\x80\"",
+                                      "[1,]",
+                                      "{\"a\":1,}",
+                                      "{a:1}",
+                                      "'a'",
+                                      "01",
+                                      "+1",
+                                      ".5",
+                                      "1.",
+                                      "NaN",
+                                      "-Infinity",
+                                      "1e999",
+                                      "[1 2]",
+                                      "\"a\nb\"",
+                                      "\"\\x\"",
+                                      "\xef\xbb\xbf{}",
+                                      "tru",
+                                      "{",
+                                      "\""})
+    EXPECT_THAT(parse_error(text), HasSubstr("not JSON")) << text;
+  EXPECT_THAT(parse_error(std::string_view("{}\0{}", 5)), HasSubstr("config.json:1:3: not JSON: a NUL"));
+  EXPECT_THAT(parse_error("{\"b\":[{}],\n\"a\":{\"k\":1,\"j\":2,\"k\":3}}"),
+              HasSubstr("the key \"k\" stands twice"));
 }
 
 TEST(Json, ReaderCollectsEveryProblemByPointer) {
@@ -78,8 +105,18 @@ TEST(Json, ReaderCollectsEveryProblemByPointer) {
 }
 
 TEST(Json, KeepsLargeNumbersAndOrder) {
-  const std::string text = R"({"z":18446744073709551615,"a":[1,-2,true,null,"x"]})";
+  const std::string text =
+      R"({"z":18446744073709551615,"a":[1,-2,true,null,"x",{"b":[[]],"c":{}}],"d":1.5,"m":-9223372036854775808})";
   EXPECT_EQ(json::dump(json::parse(text, "t")), text);
+}
+
+TEST(Json, WritesWhatEverybodyCanRead) {
+  EXPECT_EQ(json::dump(json::Value("a\xff\xe2\x82z")), "\"a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz\"");
+  EXPECT_EQ(json::dump(json::Value("\"\\\n\x01\u20ac")), "\"\\\"\\\\\\n\\u0001\u20ac\"");
+  const json::Value value =
+      json::Object{{"a", json::Array{1, 2}}, {"b", json::Object()}, {"c", json::Array()}};
+  EXPECT_EQ(json::dump(value, json::Style::kIndented),
+            "{\n  \"a\": [\n    1,\n    2\n  ],\n  \"b\": {},\n  \"c\": []\n}");
 }
 
 // The same answers from openat2 and from the walk.
