@@ -49,10 +49,9 @@ const Verb* find_verb(std::string_view name) {
   return found == std::end(kVerbs) ? nullptr : found;
 }
 
-// Verbs that enter a container run from a copy that the container cannot write (cmd/self_seal.h). Judged
-// by the bare words, before anything is parsed: one exec too many does no harm.
-bool may_enter_container(const Args& args) {
-  return std::ranges::any_of(args, [](const std::string& arg) { return arg == "create" || arg == "run"; });
+// Verbs that enter a container run from a copy that the container cannot write (cmd/self_seal.h).
+bool enters_container(std::string_view verb) {
+  return verb == "create" || verb == "run";
 }
 
 // The image door opens when engine/ is linked in (cmd/run.cc).
@@ -187,15 +186,15 @@ void take_off_oci(CommandLine& line) {
 int run_program(char** argv, const Args& args) {
   CommandLine line;
   try {
-    if (may_enter_container(args)) {
-      run_from_unwritable_copy(argv);
-      restore_name();
-    }
     const unsigned inherited_fds = count_inherited_fds();
     line = read_command_line(args);
     line.globals.inherited_fds = inherited_fds;
-    log::configure(line.globals.log);
     take_off_oci(line);
+    log::configure(line.globals.log);
+    if (enters_container(line.verb)) {
+      run_from_unwritable_copy(argv);
+      restore_name();
+    }
     return run_verb(line, argv);
   } catch (const Error& error) {
     log::error(report(error, line.verb));
