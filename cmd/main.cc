@@ -54,15 +54,6 @@ bool enters_container(std::string_view verb) {
   return verb == "create" || verb == "run";
 }
 
-// The image door opens when engine/ is linked in (cmd/run.cc).
-bool image_exists(const std::string&) {
-  return false;
-}
-int run_image(const Args&) {
-  throw Error(ErrorKind::kUnsupported, "no bundle is meant, and this build cannot run images yet")
-      .with_remedy("for a bundle: `crun-lite run --bundle DIR ID`");
-}
-
 constexpr std::string_view kSealedMark = "CRUNLITE_SEALED=1";
 
 // Comes back when we run from such a copy.

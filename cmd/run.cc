@@ -10,6 +10,7 @@
 #include "cmd/run_flags.h"
 #include "cmd/verbs.h"
 #include "engine/launch.h"
+#include "image/store.h"
 
 namespace crunlite::cmd {
 namespace {
@@ -45,6 +46,15 @@ const char* variable_of_caller(const std::string& name) {
 }
 
 }  // namespace
+
+bool image_exists(const std::string& name) {
+  try {
+    const engine::Config config = engine::load_config(engine::config_files(variable_of_caller));
+    return image::Store::open(config.storage_root).find(name).has_value();
+  } catch (const Error&) {
+    return false;  // what is no reference is no image; what else is wrong is said when it is needed
+  }
+}
 
 int run_image(const Args& args) {
   try {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/run_flags.h"
 
+#include <CLI/CLI.hpp>
+#include <climits>
 #include <cstdlib>
 
 #include "base/error.h"

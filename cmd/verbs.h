@@ -14,6 +14,10 @@ int oci_list(const Globals& globals, const Args& args);
 int oci_run(const Globals& globals, const Args& args);
 int oci_start(const Globals& globals, const Args& args);
 int oci_state(const Globals& globals, const Args& args);
+// The other door. Reports its errors itself: they have exit codes of their own (125, 126, 127).
+int run_image(const Args& args);
+// Whether the store of config.yaml has an image of that name.
+bool image_exists(const std::string& name);
 int features(const Globals& globals, const Args& args);
 int spec(const Globals& globals, const Args& args);
 

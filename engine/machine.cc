@@ -9,8 +9,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/proc.h"
-#include "oci/names.h"
 #include "runtime/capabilities.h"
+#include "runtime/rlimit_names.h"
 
 namespace crunlite::engine {
 namespace {
@@ -44,7 +44,7 @@ std::vector<std::string> available_capabilities() {
 std::map<std::string, uint64_t> hard_limits(const std::vector<std::string>& capabilities) {
   std::map<std::string, uint64_t> out;
   if (std::count(capabilities.begin(), capabilities.end(), "CAP_SYS_RESOURCE")) return out;
-  for (const auto& [name, resource] : oci::kRlimits) {
+  for (const auto& [name, resource] : runtime::kRlimitNames) {
     rlimit now{};
     const auto number = static_cast<__rlimit_resource_t>(resource);
     if (::getrlimit(number, &now) == 0) out[std::string(name)] = now.rlim_max;

@@ -5,7 +5,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
-#include "oci/names.h"
+#include "runtime/rlimit_names.h"
 
 namespace crunlite::engine {
 namespace {
@@ -118,7 +118,7 @@ oci::Rlimit parse_ulimit(std::string_view text) {
   const std::string_view name = text.substr(0, equals);
   const std::string_view values = text.substr(equals + 1);
   oci::Rlimit limit{.type = rlimit_name(name)};
-  if (!oci::find_name(oci::kRlimits, limit.type))
+  if (!runtime::rlimit_number(limit.type))
     throw Error(ErrorKind::kUsage, "invalid ulimit type: ", printable(name));
   const size_t colon = values.find(':');
   limit.soft = parse_limit_value(values.substr(0, colon), text);

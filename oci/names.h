@@ -3,8 +3,6 @@
 // error texts read the same rows. Pure data; what a value does is decided elsewhere.
 #pragma once
 
-#include <sys/resource.h>
-
 #include <span>
 #include <string>
 #include <string_view>
@@ -87,26 +85,6 @@ inline constexpr HookPhase kHookPhases[] = {
     {"startContainer", &Hooks::start_container},
     {"poststart", &Hooks::poststart},
     {"poststop", &Hooks::poststop},
-};
-
-// config.md, POSIX process, with the numbers of getrlimit(2).
-inline constexpr Name<int> kRlimits[] = {
-    {"RLIMIT_AS", RLIMIT_AS},
-    {"RLIMIT_CORE", RLIMIT_CORE},
-    {"RLIMIT_CPU", RLIMIT_CPU},
-    {"RLIMIT_DATA", RLIMIT_DATA},
-    {"RLIMIT_FSIZE", RLIMIT_FSIZE},
-    {"RLIMIT_LOCKS", RLIMIT_LOCKS},
-    {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},
-    {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE},
-    {"RLIMIT_NICE", RLIMIT_NICE},
-    {"RLIMIT_NOFILE", RLIMIT_NOFILE},
-    {"RLIMIT_NPROC", RLIMIT_NPROC},
-    {"RLIMIT_RSS", RLIMIT_RSS},
-    {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},
-    {"RLIMIT_RTTIME", RLIMIT_RTTIME},
-    {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
-    {"RLIMIT_STACK", RLIMIT_STACK},
 };
 
 // nullptr when nothing has that name.
