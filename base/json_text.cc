@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The text of JSON documents, in and out. RapidJSON's event parser and writer, because config.json is on the
-// way of every container: 30 kB with a seccomp section take 0.1 ms in a new process, with nlohmann's 0.4 ms.
-// What it lets through and RFC 8259 or we do not is refused here.
+// way of every container: in a new process, 17 kB with a seccomp section take 115 us, where nlohmann's parser
+// took 230. What it lets through and RFC 8259 or we do not is refused here.
 #include <rapidjson/error/en.h>
 #include <rapidjson/memorystream.h>
 #include <rapidjson/prettywriter.h>
