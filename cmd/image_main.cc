@@ -48,19 +48,23 @@ int run(std::vector<std::string> args) {
   throw Error(ErrorKind::kUsage, "crun-lite-image: unknown verb ", quote(verb));
 }
 
+// Says what went wrong, once, with what can be done about it.
+int fail(const std::string& message, const std::string& remedy) {
+  log::error(remedy.empty() ? message : cat(message, "; ", remedy));
+  return 1;
+}
+
 }  // namespace
 }  // namespace crunlite::cmd
 
 int main(int argc, char** argv) {
-  using namespace crunlite;
   // What the store holds is for its owner alone, whatever the caller's umask.
   ::umask(0077);
   try {
-    return cmd::run({argv + 1, argv + argc});
-  } catch (const Error& error) {
-    log::error(error.remedy().empty() ? std::string(error.what()) : cat(error.what(), "; ", error.remedy()));
+    return crunlite::cmd::run({argv + 1, argv + argc});
+  } catch (const crunlite::Error& error) {
+    return crunlite::cmd::fail(error.what(), error.remedy());
   } catch (const std::exception& error) {
-    log::error(error.what());
+    return crunlite::cmd::fail(error.what(), "");
   }
-  return 1;
 }
