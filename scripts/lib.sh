@@ -4,6 +4,8 @@
 # Sourced from the top of the tree with `set -euo pipefail` on.
 
 export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+# What one copy of the tree has compiled another need not compile again (meson uses ccache when it is there).
+export CCACHE_BASEDIR="${CCACHE_BASEDIR:-$PWD}" CCACHE_NOHASHDIR=1
 
 say() { printf '==> %s\n' "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }

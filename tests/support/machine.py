@@ -2,12 +2,15 @@
 """The whole machine before and after a run of the suite: nothing that is ours may have been added to it. The
 tests watch themselves one by one; this catches what slips through between them."""
 import os
+import tempfile
 import time
 
 from .count import Count
 from .probe import CGROUP_ROOT, mounts
 
 OURS = ('crl', 'crun-lite', 'crun_lite')
+
+STAY = {'file: /run/crun-lite', 'file: /run/crun-lite/net', 'file: /run/crun-lite/.seccomp'}
 
 
 def _ours(names):
@@ -22,14 +25,14 @@ def _listed(directory):
 
 
 def snapshot():
-    """Mounts, links, cgroups and files in /run and /tmp that carry our names."""
+    """Mounts, links, cgroups and files in /run that carry our names, and the tests' own directory for scratch."""
     cgroups = [path for path, _, _ in os.walk(CGROUP_ROOT)]
-    files = [f for d in ('/run', '/run/netns', '/run/crun-lite', '/tmp', '/dev/shm') for f in _listed(d)]
+    files = [f for d in ('/run', '/run/netns', '/run/crun-lite', '/dev/shm') for f in _listed(d)]
     return {
         'mount': _ours(' '.join(line.split()[3:5]) for line in mounts()),
         'link': _ours(os.listdir('/sys/class/net')),
         'cgroup': _ours(cgroups),
-        'file': _ours(files) | set(_listed('/run/crun-lite')),
+        'file': _ours(files) | set(_listed('/run/crun-lite')) | set(_listed(tempfile.gettempdir())),
     }
 
 
@@ -39,8 +42,8 @@ def compare(before, patience=10.0):
     while True:
         now = snapshot()
         new = [f'{kind}: {n}' for kind, names in now.items() for n in sorted(names - before[kind])]
-        # The state root itself stays, empty, like /run/lock: the next container uses it again.
-        new = [n for n in new if n != 'file: /run/crun-lite']
+        # The state root, its cache and its locks stay, like /run/lock: the next container uses them again.
+        new = [n for n in new if n not in STAY]
         if not new:
             print('  the machine is as it was before the tests', flush=True)
             return Count(passed=1)

@@ -23,6 +23,7 @@ mount -t proc proc "$root/proc"
 mount --rbind /sys "$root/sys"
 mount --rbind /dev "$root/dev"
 mount -t tmpfs -o mode=0755 minimal-run "$root/run"
+if [ -n "${CCACHE_DIR-}" ]; then mkdir -p "$root$CCACHE_DIR"; mount --bind "$OUTER_CCACHE" "$root$CCACHE_DIR"; fi
 cd "$root"
 mkdir -p run/outer
 pivot_root . run/outer
@@ -84,6 +85,9 @@ class MinimalRoot:
         Returns (exit code, output)."""
         environment = {'PATH': '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME': '/root',
                        'TERM': 'dumb', 'LANG': 'C.UTF-8', **env}
+        cache = run(['ccache', '-k', 'cache_dir'], check=True).out.strip()
+        if os.path.isdir(cache):  # compiled once is enough; that the headers are there is checked all the same
+            environment.update({'CCACHE_DIR': '/root/.cache/ccache', 'OUTER_CCACHE': cache})
         environment.update({k: os.environ[k] for k in PROXY_VARIABLES if k in os.environ})
         inside = ['sh', '-c', 'cd /root/crun-lite && exec "$@"', 'sh', *argv]
         command = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--propagation', 'private', 'sh', '-c',

@@ -7,6 +7,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -37,7 +38,8 @@ def build_release():
 
 
 def build_sanitized():
-    build('build-asan', '-Db_sanitize=address,undefined', '-Dbuildtype=debugoptimized', '-Doptimization=1')
+    # Unoptimised and with line numbers only: a third of the compile time of -O1 -g (5 s against 16 s a file).
+    build('build-asan', '-Db_sanitize=address,undefined', '-Dbuildtype=debug', '-Doptimization=0', '-Dcpp_args=-g1')
 
 
 def guide_image():
@@ -54,7 +56,10 @@ def run_sanitized(filters):
 
 
 def run_tidy(filters):
-    return pytests.run_program([paths.PYTHON, str(REPO / 'tests/lint/tidy.py')], 'tidy', filters)
+    """The program's own sources; the tests' would take longer than all of them together."""
+    folders = sorted({f'{f.relative_to(REPO).parts[0]}/' for f in REPO.glob('[a-z]*/**/*.cc')
+                      if f.relative_to(REPO).parts[0] not in ('tests', 'build', 'build-asan')})
+    return pytests.run_program([paths.PYTHON, str(REPO / 'tests/lint/tidy.py'), *folders], 'tidy', filters)
 
 
 def run_vm(filters):
@@ -99,6 +104,14 @@ def list_tests(stages, filters):
             print(f'    {name}')
 
 
+def scratch():
+    """A directory of this run's own for whatever its tests make, short because sockets lie in it (108 characters)."""
+    directory = tempfile.TemporaryDirectory(prefix='crl-', dir='/tmp')
+    os.chmod(directory.name, 0o755)
+    tempfile.tempdir = os.environ['TMPDIR'] = directory.name
+    return directory
+
+
 def run_stages(stages, filters):
     total, built, before = Count(), set(), machine.snapshot()
     for stage in stages:
@@ -130,7 +143,8 @@ def main():
     if options.list:
         list_tests(stages, filters)
         return 0
-    total = run_stages(stages, filters)
+    with scratch():
+        total = run_stages(stages, filters)
     if total.nothing():
         print('no test has that name')
         total = Count(failed=1)
