@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/event_loop.h"
 
+#include <vector>
+
 #include "base/error.h"
 
 namespace crunlite::engine {

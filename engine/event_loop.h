@@ -5,8 +5,8 @@
 
 #include <poll.h>
 
+#include <deque>
 #include <functional>
-#include <vector>
 
 namespace crunlite::engine {
 
@@ -27,7 +27,7 @@ class EventLoop {
     std::function<pollfd()> interest;
     std::function<void()> handler;
   };
-  std::vector<Source> sources_;
+  std::deque<Source> sources_;  // a handler may add one while it runs: it must not move
   bool running_ = false;
 };
 

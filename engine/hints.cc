@@ -99,13 +99,14 @@ std::vector<std::string> loopback_hints(const std::vector<net::PublishedPort>& p
 
 bool handles_signal(std::string_view status, int signal) {
   for (const std::string_view line : split(status, '\n')) {
-    if (!line.starts_with("SigCgt:")) continue;
+    // Blocked ones are kept for sigwait(3) and signalfd(2), which is how a reaper takes them.
+    if (!line.starts_with("SigCgt:") && !line.starts_with("SigBlk:")) continue;
     const std::string_view hex = trim(line.substr(7));
-    uint64_t caught = 0;
-    const auto end = std::from_chars(hex.data(), hex.data() + hex.size(), caught, 16);
-    return end.ec != std::errc() || (caught >> (signal - 1)) & 1;
+    uint64_t mask = 0;
+    std::from_chars(hex.data(), hex.data() + hex.size(), mask, 16);
+    if ((mask >> (signal - 1)) & 1) return true;
   }
-  return true;
+  return status.empty();
 }
 
 std::vector<Listener> listeners_of(pid_t pid) {

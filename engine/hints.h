@@ -26,8 +26,8 @@ std::vector<Listener> parse_listeners(std::string_view proc_net_tcp);
 std::vector<std::string> loopback_hints(const std::vector<net::PublishedPort>& ports,
                                         const std::vector<Listener>& listeners);
 
-// Whether a signal with its default action would reach the process: PID 1 of a namespace is sent only what it
-// has a handler for (pid_namespaces(7)). `status` is /proc/PID/status. Unreadable: true.
+// Whether PID 1 of a namespace gets that signal: only those that it has a handler for or waits for
+// (pid_namespaces(7)). `status` is /proc/PID/status. Unreadable: true.
 bool handles_signal(std::string_view status, int signal);
 
 // The same, looked up. All give nothing when the process is gone.

@@ -10,7 +10,9 @@ namespace crunlite::engine {
 namespace {
 
 // Long enough for an interpreter to have loaded its program and opened its port.
-constexpr unsigned kHintSeconds = 3;
+constexpr unsigned kLoopbackSeconds = 3;
+// Long enough for a program that does end.
+constexpr unsigned kUnhandledSeconds = 2;
 // docker's: who presses Ctrl-C three times means it.
 constexpr int kInterruptsToKill = 3;
 
@@ -42,12 +44,22 @@ Monitor::Monitor(Monitored monitored) : monitored_(std::move(monitored)) {
 
 sys::Exit Monitor::wait() {
   if (monitored_.hints && !monitored_.ports.empty()) {
-    hint_timer_ = check(sys::timer_fd(kHintSeconds), "make a timer");
-    const auto interest = [this] { return pollfd{hint_timer_.get(), POLLIN, 0}; };
-    loop_.add(interest, [this] { look_for_loopback_listeners(); });
+    start_timer(kLoopbackSeconds, listener_timer_, [this] { look_for_loopback_listeners(); });
   }
   loop_.run();
   return monitored_.init.wait();
+}
+
+void Monitor::start_timer(unsigned seconds, UniqueFd& timer, std::function<void()> then) {
+  timer = check(sys::timer_fd(seconds), "make a timer");
+  loop_.add(
+      [&timer] {
+        return pollfd{timer.get(), POLLIN, 0};
+      },
+      [&timer, then = std::move(then)] {
+        timer.reset();
+        then();
+      });
 }
 
 void Monitor::take_signals() {
@@ -58,20 +70,24 @@ void Monitor::take_signals() {
 }
 
 void Monitor::forward(int signal) {
-  if (is_interrupt(signal) && ++interrupts_ >= kInterruptsToKill) signal = SIGKILL;
-  const bool unhandled = is_interrupt(signal) && !init_handles_signal(monitored_.init.pid(), signal);
-  if (unhandled && monitored_.hints && !said_unhandled_) {
-    said_unhandled_ = true;
-    monitored_.say(cat("hint: the container's program is PID 1 and has no handler for SIG",
-                       ::sigabbrev_np(signal), ", so the kernel does not deliver it. ",
-                       "With --init it ends at once; here, repeat the signal: the third one kills it."));
+  if (is_interrupt(signal) && ++interrupts_ == 1 && monitored_.hints) {
+    start_timer(kUnhandledSeconds, unhandled_timer_, [this, signal] { explain_unhandled(signal); });
   }
+  if (interrupts_ >= kInterruptsToKill) signal = SIGKILL;
   // ESRCH: it ended a moment ago, which is what the next turn of the loop will see.
   (void)sys::pidfd_send_signal(monitored_.init.pidfd(), signal);
 }
 
+// Not at once: a reaper that waits in sigwait(3) has no handler either, and ends very soon.
+void Monitor::explain_unhandled(int signal) {
+  if (init_handles_signal(monitored_.init.pid(), signal)) return;
+  monitored_.say(
+      cat("hint: the container's program is PID 1 and has no handler for SIG", ::sigabbrev_np(signal),
+          ", so the kernel does not deliver it. With --init it ends at once; here, repeat the signal: ",
+          "the third one kills it."));
+}
+
 void Monitor::look_for_loopback_listeners() {
-  hint_timer_.reset();
   for (const std::string& hint : loopback_hints(monitored_.ports, listeners_of(monitored_.init.pid()))) {
     monitored_.say(cat("hint: ", hint));
   }

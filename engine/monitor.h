@@ -45,13 +45,16 @@ class Monitor {
  private:
   void take_signals();
   void forward(int signal);
+  // Calls `then` once, after that time. Each timer is used once.
+  void start_timer(unsigned seconds, UniqueFd& timer, std::function<void()> then);
+  void explain_unhandled(int signal);
   void look_for_loopback_listeners();
 
   Monitored monitored_;
   EventLoop loop_;
-  UniqueFd hint_timer_;
+  UniqueFd listener_timer_;
+  UniqueFd unhandled_timer_;
   int interrupts_ = 0;
-  bool said_unhandled_ = false;
 };
 
 }  // namespace crunlite::engine

@@ -66,6 +66,7 @@ TEST(Hints, HandledSignals) {
   EXPECT_TRUE(handles_signal("SigCgt:\t0000000000004002\n", SIGINT));
   EXPECT_FALSE(handles_signal("SigCgt:\t0000000000004000\n", SIGINT));
   EXPECT_FALSE(handles_signal("SigCgt:\t0000000000000000\n", SIGTERM));
+  EXPECT_TRUE(handles_signal("SigBlk:\tfffffffffffbfeff\nSigCgt:\t0000000000000000\n", SIGTERM));
   EXPECT_TRUE(handles_signal("", SIGTERM));
 }
 
