@@ -75,16 +75,20 @@ class Temporary {
 }  // namespace
 
 std::string read_fd(int fd, std::string_view name, size_t limit) {
-  std::string content;
+  // Most files here are a few bytes of cgroupfs or procfs: a page at first, doubled when it gets full.
+  constexpr size_t kFirst = 4096;
+  constexpr size_t kLeast = 512;
+  std::string content(kFirst, '\0');
+  size_t size = 0;
   for (;;) {
-    constexpr size_t kChunk = 64u << 10;
-    const size_t have = content.size();
-    content.resize(have + kChunk);
-    const size_t got = check(sys::read(fd, content.data() + have, kChunk), "read ", name);
-    content.resize(have + got);
-    if (got == 0) return content;
-    if (content.size() > limit) throw Error(ErrorKind::kConfig, name, ": larger than ", limit, " bytes");
+    if (content.size() - size < kLeast) content.resize(2 * content.size());
+    const size_t got = check(sys::read(fd, content.data() + size, content.size() - size), "read ", name);
+    size += got;
+    if (size > limit) throw Error(ErrorKind::kConfig, name, ": larger than ", limit, " bytes");
+    if (got == 0) break;
   }
+  content.resize(size);
+  return content;
 }
 
 std::string read_file(int dir, const std::string& path, size_t limit) {

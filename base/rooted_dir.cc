@@ -208,6 +208,17 @@ Result<RootedDir::Leaf> RootedDir::open_parent(const char* path) const {
 }
 
 Result<UniqueFd> RootedDir::make_dirs(const char* path, mode_t mode) const {
+  // Mostly all but the last component is there.
+  if (Result<Leaf> leaf = open_parent(path); leaf.ok()) {
+    Status made = sys::mkdir_at(leaf->parent.get(), leaf->name, mode);
+    if (made.ok()) return sys::open_at(leaf->parent.get(), leaf->name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+    if (made.error() != EEXIST) return made;
+    if (Result<UniqueFd> there = open(path, O_PATH | O_DIRECTORY); there.ok()) return there;
+  }
+  return make_each_dir(path, mode);
+}
+
+Result<UniqueFd> RootedDir::make_each_dir(const char* path, mode_t mode) const {
   char prefix[PATH_MAX];
   const size_t size = std::strlen(path);
   if (size + 2 > sizeof prefix) return Status(ENAMETOOLONG);

@@ -43,6 +43,9 @@ class RootedDir {
   sys::Result<UniqueFd> make_dirs(const char* path, mode_t mode) const;
 
  private:
+  // make_dirs from the root downwards.
+  sys::Result<UniqueFd> make_each_dir(const char* path, mode_t mode) const;
+
   UniqueFd dir_;
   Resolver resolver_ = Resolver::kAuto;
 };

@@ -161,7 +161,7 @@ Child create(const CreateOptions& options) {
   const UniqueFd console = console_socket(options, spec);
 
   StateDir dir = StateDir::reserve(options.container);
-  const Proc proc = open_proc();
+  const Proc& proc = open_proc();
   Record record = first_record(options, bundle, dir, proc);
   // Journal first: from here on `delete --force` finds everything that comes into being.
   dir.write(record);

@@ -65,7 +65,7 @@ void destroy(StateDir& dir, const Record& record, const Proc& proc) {
 }
 
 void remove_stopped(StateDir& dir, const Ref& container) {
-  const Proc proc = open_proc();
+  const Proc& proc = open_proc();
   // While it is being created or started the answer is no, not later.
   if (!dir.try_lock()) {
     require_deletable(situation_of(dir, dir.read(), proc).status, container.id);
@@ -87,7 +87,7 @@ void interrupt(StateDir& dir, const Ref& container, const Proc& proc) {
 }
 
 void remove_by_force(StateDir& dir, const Ref& container) {
-  const Proc proc = open_proc();
+  const Proc& proc = open_proc();
   if (!dir.try_lock()) interrupt(dir, container, proc);
   if (dir.gone()) return;  // another `delete --force` was faster
   destroy(dir, read_or_discover(dir, container, proc), proc);

@@ -26,7 +26,7 @@ void require_created(oci::Status status) {
 
 void start(const Ref& container) {
   StateDir dir = StateDir::open(container);
-  const Proc proc = open_proc();
+  const Proc& proc = open_proc();
   // Of many starts at once, one finds it created. While it is being created the answer is no, not later.
   if (!dir.try_lock()) {
     require_created(situation_of(dir, dir.read(), proc).status);

@@ -44,8 +44,9 @@ oci::State full_state(const Record& record, const Situation& situation) {
   return out;
 }
 
-Proc open_proc() {
-  return check(Proc::open(), "open procfs");
+const Proc& open_proc() {
+  static const Proc proc = check(Proc::open(), "open procfs");
+  return proc;
 }
 
 oci::State state(const Ref& container) {
@@ -58,7 +59,7 @@ std::vector<oci::State> list(const std::string& root) {
   std::vector<oci::State> out;
   const std::vector<std::string> ids = list_ids(root);
   if (ids.empty()) return out;
-  const Proc proc = open_proc();
+  const Proc& proc = open_proc();
   for (const std::string& id : ids) {
     try {
       // Deleted since we listed, or reserved a moment ago.

@@ -147,7 +147,7 @@ Cgroup Cgroup::open(const CgroupPlan& plan) {
     if (dir.error() == ENOENT) continue;
     UniqueFd opened = check(std::move(dir), "open cgroup ", where.full_path());
     const std::string made = cgroup_mark(opened.get(), CgroupMark::kMade);
-    const std::string adopted = cgroup_mark(opened.get(), CgroupMark::kAdopted);
+    const std::string adopted = made == mark ? "" : cgroup_mark(opened.get(), CgroupMark::kAdopted);
     // A record may be older than what stands at its path now. Without our mark it is ours only if it is
     // empty: create() was killed between making and marking.
     const bool unmarked =

@@ -2,6 +2,7 @@
 #include "runtime/cgroup/tree.h"
 
 #include <linux/magic.h>
+#include <linux/openat2.h>
 
 #include <algorithm>
 
@@ -143,12 +144,16 @@ std::vector<std::string> cgroup_components(std::string_view path) {
 }
 
 sys::Result<UniqueFd> open_cgroup(int root, const std::string& path) {
-  sys::Result<UniqueFd> current = sys::open_at(root, ".", kDirectory);
-  for (const std::string& name : cgroup_components(path)) {
-    if (!current.ok()) return current;
-    current = sys::open_at(current->get(), name.c_str(), kDirectory);
-  }
-  return current;
+  const std::vector<std::string> components = cgroup_components(path);
+  if (components.empty()) return sys::open_at(root, ".", kDirectory);
+  constexpr uint64_t kInside = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
+  sys::Result<UniqueFd> opened = sys::openat2(root, join(components, "/").c_str(), kDirectory, kInside);
+  // EPERM: seccomp profiles older than the call answer so (moby #42680).
+  if (opened.error() != ENOSYS && opened.error() != EPERM) return opened;
+  opened = sys::open_at(root, components.front().c_str(), kDirectory);
+  for (size_t i = 1; i < components.size() && opened.ok(); ++i)
+    opened = sys::open_at(opened->get(), components[i].c_str(), kDirectory);
+  return opened;
 }
 
 MadeCgroup make_cgroup(int root, const std::string& path,
