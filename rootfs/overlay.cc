@@ -64,6 +64,13 @@ std::string explanation(int fs) {
   return cat(" (", printable(trim(text)), ")");
 }
 
+// Before Linux 6.5 (Debian 12 has 6.1) a context of overlay takes every option and refuses the lot when the
+// file system is created, with nothing but EINVAL.
+bool context_takes_anything() {
+  const sys::Result<UniqueFd> fs = sys::fsopen("overlay");
+  return fs.ok() && sys::fsconfig_flag(fs->get(), "no-option-of-overlay").ok();
+}
+
 // The mount API: one call per layer, so the number of layers has no page to fit into. False when this kernel
 // cannot do it (before 6.7, or a seccomp filter that hides it).
 bool mount_by_api(const OverlayOptions& options) {
@@ -77,7 +84,8 @@ bool mount_by_api(const OverlayOptions& options) {
   };
   for (const std::string& lower : options.lowers) {
     const sys::Status status = sys::fsconfig_string(fs, "lowerdir+", lower.c_str());
-    if (status.error() == EINVAL && &lower == &options.lowers.front()) return false;
+    if (status.error() == EINVAL && (&lower == &options.lowers.front() || context_takes_anything()))
+      return false;
     if (!status.ok()) fail(status.error(), cat("layer ", lower, explanation(fs)), options);
   }
   set("source", "overlay");
@@ -90,8 +98,10 @@ bool mount_by_api(const OverlayOptions& options) {
     const sys::Status status = sys::fsconfig_flag(fs, "volatile");
     if (!status.ok()) fail(status.error(), "volatile", options);
   }
-  if (const sys::Status made = sys::fsconfig_create(fs); !made.ok())
+  if (const sys::Status made = sys::fsconfig_create(fs); !made.ok()) {
+    if (made.error() == EINVAL && context_takes_anything()) return false;
     fail(made.error(), cat("create", explanation(fs)), options);
+  }
   const UniqueFd mounted = check(sys::fsmount(fs, 0), "mount overlay on ", options.target, ": fsmount");
   check(sys::move_mount(mounted.get(), "", AT_FDCWD, options.target.c_str(), MOVE_MOUNT_F_EMPTY_PATH),
         "mount overlay on ", options.target);

@@ -87,8 +87,9 @@ TEST_F(HostileInitTest, TheNullDeviceIsNotWhatItsNameSays) {
   write(dev + "/null", "");
   oci::Spec spec = bare_spec("true");
   spec.mounts.push_back({"/dev", "bind", dev, {"rbind"}});
-  EXPECT_THAT(error_of(spec),
-              StartsWith("mask /proc/keys (/dev/null of the container is not the null device)"));
+  // Which masked file comes first depends on what this kernel has: /proc/kcore, /proc/keys.
+  EXPECT_THAT(error_of(spec), AllOf(StartsWith("mask /proc/k"),
+                                    HasSubstr("(/dev/null of the container is not the null device)")));
   spec.linux.masked_paths.clear();
   spec.process->args.back() = "echo arrives";
   EXPECT_EQ(error_of(spec), "ran: arrives\n");

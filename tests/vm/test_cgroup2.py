@@ -46,8 +46,8 @@ class Limits(CgroupTest):
     """Each limit is in the file that the kernel reads."""
 
     def test_the_cgroup_is_where_cgroupsPath_says(self):
-        name, cgroup = self.created({})
-        self.assertEqual('crl-test', cgroup.parent.name)
+        name, cgroup = self.created({}, cgroupsPath=f'/{self.token}/inner')
+        self.assertEqual(f'{self.token}/inner', str(cgroup.relative_to(CGROUP)))
         self.assertEqual([str(self.state(name)['pid'])], self.value(cgroup, 'cgroup.procs').split())
 
     def test_memory(self):
@@ -108,7 +108,7 @@ class Refused(CgroupTest):
         name, result = self.create(bundle.write())
         self.assertNotEqual(0, result.code, result)
         self.assertIn('nonsense', result.err)
-        self.assertFalse((CGROUP / 'crl-test' / bundle.path.name).exists())
+        self.assertFalse((CGROUP / bundle.path.name).exists())
 
     def test_unified_with_a_path_is_refused(self):
         bundle = self.bundle()
@@ -215,9 +215,8 @@ class CleanUp(CgroupTest):
             return False
 
     def test_run_leaves_no_cgroup(self):
-        before = set(os.listdir(CGROUP))
         self.assert_ok(self.run_bundle(self.bundle()))
-        self.assertLessEqual(set(os.listdir(CGROUP)) - before, {'crl-test'})
+        self.assertEqual([], [name for name in os.listdir(CGROUP) if self.token in name])
 
 
 if __name__ == '__main__':

@@ -34,10 +34,10 @@ def run_kernel_tests(program, total):
         counts['failed'] = 1  # a crash or a hang
     words = ', '.join(f'{n} {what}' for what, n in counts.items() if n)
     say(f'{"FAIL" if counts["failed"] else "ok  "} kernel/{program.name}: {words or "nothing"}')
-    for name, reason in re.findall(r'^\[ RUN      \] (\S+)\n(.*?)^\[  SKIPPED \]', output, re.MULTILINE | re.DOTALL):
+    for name, reason in re.findall(r'^\[ RUN      \] (\S+)\n((?:(?!\[ ).*\n)*)\[  SKIPPED \]', output, re.MULTILINE):
         say(f'     skipped {name}: {" ".join(l for l in reason.splitlines() if ": Skipped" not in l)[:300]}')
     if counts['failed']:
-        passed = re.compile(r'^\[ RUN      \] (\S+)\n(?:(?!\[ RUN).*\n)*?\[       OK \] \1.*\n', re.MULTILINE)
+        passed = re.compile(r'^\[ RUN      \] \S+\n(?:(?!\[ ).*\n)*\[       OK \] .*\n', re.MULTILINE)
         say(passed.sub('', output)[-6000:], f'(exit {code})')
     for what, count in counts.items():
         total[what] += count
