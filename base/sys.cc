@@ -416,10 +416,11 @@ Result<UniqueFd> signal_fd(const sigset_t& signals) {
   return owned(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
-Result<UniqueFd> timer_fd(unsigned seconds) {
+Result<UniqueFd> timer_fd(unsigned milliseconds) {
   UniqueFd timer(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   itimerspec when{};
-  when.it_value.tv_sec = seconds;
+  when.it_value.tv_sec = milliseconds / 1000;
+  when.it_value.tv_nsec = static_cast<long>(milliseconds % 1000) * 1'000'000;
   if (!timer.valid() || ::timerfd_settime(timer.get(), 0, &when, nullptr) == -1) return fail();
   return timer;
 }

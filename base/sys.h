@@ -150,8 +150,8 @@ Result<Exit> wait_pidfd(int pidfd);
 Status reap_others(pid_t except);
 // signalfd(2), non-blocking; the caller blocks the signals.
 Result<UniqueFd> signal_fd(const sigset_t& signals);
-// timerfd(2) of the monotonic clock that fires once, after that many seconds; non-blocking.
-Result<UniqueFd> timer_fd(unsigned seconds);
+// timerfd(2) of the monotonic clock that fires once, after that many milliseconds; non-blocking.
+Result<UniqueFd> timer_fd(unsigned milliseconds);
 Status set_dumpable(bool on);
 Status set_parent_death_signal(int signal);
 

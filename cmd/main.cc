@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/sys.h"
 #include "cmd/command_line.h"
+#include "cmd/configuration.h"
 #include "cmd/dispatch.h"
 #include "cmd/output.h"
 #include "cmd/self_seal.h"
@@ -84,12 +85,17 @@ std::string read_link(const char* path) {
 }
 
 // In the other program from now on. It is in libexec when installed, and beside us in a build directory.
-[[noreturn]] void become_image_program(char** argv) {
+[[noreturn]] void become_image_program(const CommandLine& line) {
   const std::string self = read_link("/proc/self/exe");
   const std::string directory = self.substr(0, self.rfind('/'));
   const std::string candidates[] = {directory + "/../libexec/crun-lite/crun-lite-image",
                                     directory + "/crun-lite-image"};
-  for (const std::string& path : candidates) (void)::execve(path.c_str(), argv, environ);
+  Args args = {"crun-lite", "--store", configuration().storage_root, line.verb};
+  args.insert(args.end(), line.args.begin(), line.args.end());
+  std::vector<char*> argv;
+  for (std::string& arg : args) argv.push_back(arg.data());
+  argv.push_back(nullptr);
+  for (const std::string& path : candidates) (void)::execve(path.c_str(), argv.data(), environ);
   throw SysError(errno, "start crun-lite-image (looked for ", candidates[0], " and ", candidates[1], ")");
 }
 
@@ -142,7 +148,7 @@ int run_verb(const CommandLine& line, char** argv) {
   if (line.version) return print_version();
   if (line.help || line.verb == "help") return print_help();
   if (line.verb.empty()) return print_help(), 1;
-  if (is_image_verb(line.verb)) become_image_program(argv);
+  if (is_image_verb(line.verb)) become_image_program(line);
   if (line.verb == "run" && door_of(line, argv) == Door::kImage) return run_image(line.args);
   const Verb* verb = find_verb(line.verb);
   if (!verb) refuse_verb(line.verb);

@@ -3,10 +3,9 @@
 // own, 128 + n for a signal, 125 when it could not be started, 126 and 127 when its command could not.
 #include <unistd.h>
 
-#include <cstdlib>
-
 #include "base/error.h"
 #include "base/log.h"
+#include "cmd/configuration.h"
 #include "cmd/run_flags.h"
 #include "cmd/verbs.h"
 #include "engine/launch.h"
@@ -41,15 +40,11 @@ void report(const Error& error) {
   if (error.kind() == ErrorKind::kUsage) say("Run 'crun-lite run --help' for more information");
 }
 
-const char* variable_of_caller(const std::string& name) {
-  return ::secure_getenv(name.c_str());
-}
-
 }  // namespace
 
 bool image_exists(const std::string& name) {
   try {
-    const engine::Config config = engine::load_config(engine::config_files(variable_of_caller));
+    const engine::Config config = configuration();
     return image::Store::open(config.storage_root).find(name).has_value();
   } catch (const Error&) {
     return false;  // what is no reference is no image; what else is wrong is said when it is needed
@@ -58,7 +53,7 @@ bool image_exists(const std::string& name) {
 
 int run_image(const Args& args) {
   try {
-    const engine::Config config = engine::load_config(engine::config_files(variable_of_caller));
+    const engine::Config config = configuration();
     const std::optional<engine::RunOptions> options = parse_run(args, config.run);
     if (!options) return 0;
     return engine::launch(config, *options, say);

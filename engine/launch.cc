@@ -141,6 +141,17 @@ void write_bundle(const Launch& launch, const image::Image& image, const Contain
                     Durability::kRename);
 }
 
+// Who pressed Ctrl-C while things were being prepared does not want them any more. Passed on now, the signal
+// would be lost: PID 1 has no handlers before its program has started.
+std::optional<int> interrupted(runtime::SignalQueue& signals) {
+  while (const std::optional<int> signal = signals.next()) {
+    for (const int interrupt : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
+      if (*signal == interrupt) return signal;
+    }
+  }
+  return std::nullopt;
+}
+
 // create, start, and stay until the end.
 int run_bundle(const Launch& launch, const ContainerDir& dir, net::NetAttachment& network,
                runtime::SignalQueue& signals) {
@@ -157,9 +168,11 @@ int run_bundle(const Launch& launch, const ContainerDir& dir, net::NetAttachment
                    .stdio = stdio,
                    .forwarder = forwarder,
                    .ports = network.ports(),
+                   .reaper = launch.options.init,
                    .hints = launch.options.hints,
                    .say = launch.say});
   stdio.attach(monitor.loop());
+  if (const std::optional<int> signal = interrupted(signals)) return 128 + *signal;
   runtime::start(container);
   const sys::Exit exit = monitor.wait();
   stdio.finish();

@@ -10,9 +10,12 @@ namespace crunlite::engine {
 namespace {
 
 // Long enough for an interpreter to have loaded its program and opened its port.
-constexpr unsigned kLoopbackSeconds = 3;
+constexpr std::chrono::seconds kUntilListening{3};
 // Long enough for a program that does end.
-constexpr unsigned kUnhandledSeconds = 2;
+constexpr std::chrono::seconds kUntilUnhandled{2};
+// Between execve and its first instructions a reaper does not take signals yet, and PID 1 loses them for
+// good.
+constexpr std::chrono::milliseconds kUntilReaping{50};
 // docker's: who presses Ctrl-C three times means it.
 constexpr int kInterruptsToKill = 3;
 
@@ -38,20 +41,24 @@ bool is_forwarded(int signal) {
 
 Monitor::Monitor(Monitored monitored) : monitored_(std::move(monitored)) {
   loop_.add(monitored_.init.pidfd(), [this] { loop_.stop(); });
-  loop_.add(monitored_.signals.fd(), [this] { take_signals(); });
+  const auto signals = [this] {
+    return pollfd{reaper_timer_.valid() ? -1 : monitored_.signals.fd(), POLLIN, 0};
+  };
+  loop_.add(signals, [this] { take_signals(); });
   loop_.add(monitored_.forwarder.fd(), [this] { monitored_.forwarder.serve(); });
 }
 
 sys::Exit Monitor::wait() {
+  if (monitored_.reaper) start_timer(kUntilReaping, reaper_timer_, [] {});
   if (monitored_.hints && !monitored_.ports.empty()) {
-    start_timer(kLoopbackSeconds, listener_timer_, [this] { look_for_loopback_listeners(); });
+    start_timer(kUntilListening, listener_timer_, [this] { look_for_loopback_listeners(); });
   }
   loop_.run();
   return monitored_.init.wait();
 }
 
-void Monitor::start_timer(unsigned seconds, UniqueFd& timer, std::function<void()> then) {
-  timer = check(sys::timer_fd(seconds), "make a timer");
+void Monitor::start_timer(std::chrono::milliseconds time, UniqueFd& timer, std::function<void()> then) {
+  timer = check(sys::timer_fd(static_cast<unsigned>(time.count())), "make a timer");
   loop_.add(
       [&timer] {
         return pollfd{timer.get(), POLLIN, 0};
@@ -71,7 +78,7 @@ void Monitor::take_signals() {
 
 void Monitor::forward(int signal) {
   if (is_interrupt(signal) && ++interrupts_ == 1 && monitored_.hints) {
-    start_timer(kUnhandledSeconds, unhandled_timer_, [this, signal] { explain_unhandled(signal); });
+    start_timer(kUntilUnhandled, unhandled_timer_, [this, signal] { explain_unhandled(signal); });
   }
   if (interrupts_ >= kInterruptsToKill) signal = SIGKILL;
   // ESRCH: it ended a moment ago, which is what the next turn of the loop will see.

@@ -4,6 +4,7 @@
 // could not know. It makes and removes nothing.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -27,6 +28,7 @@ struct Monitored {
   ContainerStdio& stdio;
   net::LoopbackForwarder& forwarder;
   std::vector<net::PublishedPort> ports;
+  bool reaper = false;  // PID 1 is that of --init
   bool hints = true;
   Say say;
 };
@@ -46,7 +48,7 @@ class Monitor {
   void take_signals();
   void forward(int signal);
   // Calls `then` once, after that time. Each timer is used once.
-  void start_timer(unsigned seconds, UniqueFd& timer, std::function<void()> then);
+  void start_timer(std::chrono::milliseconds time, UniqueFd& timer, std::function<void()> then);
   void explain_unhandled(int signal);
   void look_for_loopback_listeners();
 
@@ -54,6 +56,7 @@ class Monitor {
   EventLoop loop_;
   UniqueFd listener_timer_;
   UniqueFd unhandled_timer_;
+  UniqueFd reaper_timer_;
   int interrupts_ = 0;
 };
 

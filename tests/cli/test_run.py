@@ -265,6 +265,15 @@ class Mistakes(RunTest):
         result = self.run_bb('sh', '-c', 'echo $FROM $$', env={**os.environ, 'CRUN_LITE_CONFIG': path})
         self.assertEqual(self.assert_ok(result).out, 'file 2\n')
 
+    def test_a_store_of_ones_own(self):
+        path = self.write('store.yaml', f'storage: {{root: {self.path("store")}}}\nstate: {{root: {self.path("state")}}}\n')
+        env = {**os.environ, 'CRUN_LITE_CONFIG': path}
+        archive = Image().docker_archive(self.path('own.tar'), 'own:latest')
+        self.assert_ok(self.cli('load', '-i', archive, env=env))
+        self.assertEqual(self.assert_ok(self.run_bb('echo', 'hi', image='own', env=env)).out, 'hi\n')
+        self.assertEqual(os.listdir(self.path('store/containers')), [])
+        self.assert_fails(self.run_bb('true', image='own'), 125, 'No such image')
+
 
 if __name__ == '__main__':
     unittest.main()

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// config.yaml as the verbs of images see it. The OCI verbs do what their flags and config.json say, and do
+// not read it.
+#pragma once
+
+#include "engine/config.h"
+
+namespace crunlite::cmd {
+
+// From the files that the environment names. Throws Error(kConfig), which says FILE:LINE:COLUMN.
+engine::Config configuration();
+
+}  // namespace crunlite::cmd
