@@ -39,7 +39,7 @@ UniqueFd make_user_namespace(const std::vector<IdRange>& uids, const std::vector
   const pid_t pid = check(sys::clone3(args), "create a user namespace for mapped ids");
   if (pid == 0) {
     pipe.write.reset();
-    char byte;
+    char byte = 0;
     (void)sys::read(pipe.read.get(), &byte, 1);
     _exit(0);
   }

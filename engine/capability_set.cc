@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/capability_set.h"
 
+#include <algorithm>
 #include <set>
 
 #include "base/error.h"
@@ -31,10 +32,7 @@ std::set<int> numbers_of(const std::vector<std::string>& names, const std::set<i
 }
 
 bool names_all(const std::vector<std::string>& names) {
-  for (const std::string& name : names) {
-    if (to_lower(name) == "all") return true;
-  }
-  return false;
+  return std::ranges::any_of(names, [](const std::string& name) { return to_lower(name) == "all"; });
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ auto parsed(const YamlNode& node, Parse parse) -> decltype(parse(std::string()))
 }
 
 std::string absolute_path(const YamlNode& node) {
-  const std::string path = node.text();
+  std::string path = node.text();
   if (!path.starts_with('/')) node.problem(cat("expected an absolute path, found ", quote(path)));
   return path;
 }

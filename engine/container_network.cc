@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/container_network.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "net/name_files.h"
@@ -18,10 +20,7 @@ std::string read_host_file(const std::string& path) {
 }
 
 bool has_ipv6(const net::NetAttachment& network) {
-  for (const net::Address& address : network.addresses()) {
-    if (!address.is_ipv4()) return true;
-  }
-  return false;
+  return !std::ranges::all_of(network.addresses(), &net::Address::is_ipv4);
 }
 
 std::string hosts_text(const RunOptions& options, const net::NetAttachment& network,

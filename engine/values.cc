@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/values.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
@@ -202,10 +203,7 @@ bool is_name(std::string_view text) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
   };
   if (text.size() < 2 || text.size() > 255 || !is_alnum(text.front())) return false;
-  for (const char c : text) {
-    if (!is_alnum(c) && c != '_' && c != '.' && c != '-') return false;
-  }
-  return true;
+  return std::ranges::all_of(text, [&](char c) { return is_alnum(c) || c == '_' || c == '.' || c == '-'; });
 }
 
 }  // namespace crunlite::engine

@@ -29,8 +29,8 @@ void require_sound(const std::vector<std::string>& problems, const std::string& 
 std::string decode_ref(std::string_view bytes, const std::string& name) {
   const json::Value document = parse_record(bytes, name);
   std::vector<std::string> problems;
-  const std::string id = json::Reader(document, problems).require<std::string>("image");
-  if (problems.empty() && !oci::is_sha256_digest(id)) problems.push_back("/image: is no digest");
+  std::string id = json::Reader(document, problems).require<std::string>("image");
+  if (problems.empty() && !oci::is_sha256_digest(id)) problems.emplace_back("/image: is no digest");
   require_sound(problems, name);
   return id;
 }
@@ -51,7 +51,7 @@ ImageRecord decode_record(std::string_view bytes, const std::string& name) {
 // refs/ is a tree of domain and path components; the files in it start with ':' (tags) or '@' (digests).
 void collect_refs(int store, const std::string& directory, std::vector<std::string>& out) {
   for (const std::string& name : list_dir(store, directory)) {
-    const std::string path = directory + "/" + name;
+    const std::string path = cat(directory, "/", name);
     if (name.starts_with(':') || name.starts_with('@')) {
       out.push_back(path);
     } else {
@@ -145,16 +145,18 @@ std::optional<std::string> Store::resolve_prefix(std::string_view hex) const {
   return found;
 }
 
-std::optional<std::string> Store::resolve(std::string_view text) const {
-  const std::string digest = text.size() == 64 && is_hex(text) ? cat("sha256:", text) : std::string(text);
+std::optional<std::string> Store::resolve(std::string_view user_reference) const {
+  const std::string digest = user_reference.size() == 64 && is_hex(user_reference)
+                                 ? cat("sha256:", user_reference)
+                                 : std::string(user_reference);
   if (oci::is_sha256_digest(digest)) {
     const bool there = sys::stat_at(fd(), image_path(digest).c_str(), AT_SYMLINK_NOFOLLOW).ok();
     return there ? std::optional(digest) : std::nullopt;
   }
-  std::string_view prefix = text.starts_with("sha256:") ? text.substr(7) : text;
-  if (!prefix.empty() && prefix.size() < 64 && is_hex(prefix) && text.starts_with("sha256:"))
+  std::string_view prefix = user_reference.starts_with("sha256:") ? user_reference.substr(7) : user_reference;
+  if (!prefix.empty() && prefix.size() < 64 && is_hex(prefix) && user_reference.starts_with("sha256:"))
     return resolve_prefix(prefix);
-  const Reference reference = parse_reference_or_latest(text);
+  const Reference reference = parse_reference_or_latest(user_reference);
   std::optional<std::string> id = id_of(reference);
   // name:tag@digest must be both: the digest is that of a manifest (moby 20.10.20 looked at one part only).
   if (id && !reference.digest.empty() && !reference.tag.empty()) {

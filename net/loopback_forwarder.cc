@@ -37,8 +37,8 @@ class SigpipeBlocked {
   }
 
  private:
-  sigset_t pipe_;
-  sigset_t before_;
+  sigset_t pipe_{};
+  sigset_t before_{};
   bool was_pending_ = false;
 };
 
@@ -59,12 +59,19 @@ class LoopbackForwarder::Impl {
       if (!reserved.socket.valid()) continue;
       const PublishedPort port = reserved.port;
       RelayTarget target = target_of(port, addresses);
-      if (port.protocol == Protocol::kTcp) listen(std::move(reserved.socket), std::move(target));
-      if (port.protocol == Protocol::kUdp)
-        datagrams_.push_back(
-            std::make_unique<UdpRelay>(poller_, std::move(reserved.socket), std::move(target)));
-      // SCTP is only reserved: nothing here speaks it.
-      if (reserved.socket.valid()) reserved_only_.push_back(std::move(reserved.socket));
+      switch (port.protocol) {
+        case Protocol::kTcp:
+          listen(std::move(reserved.socket), std::move(target));
+          break;
+        case Protocol::kUdp:
+          datagrams_.push_back(
+              std::make_unique<UdpRelay>(poller_, std::move(reserved.socket), std::move(target)));
+          break;
+        // Only reserved: nothing here speaks it.
+        case Protocol::kSctp:
+          reserved_only_.push_back(std::move(reserved.socket));
+          break;
+      }
     }
   }
 

@@ -130,7 +130,7 @@ class Netlink {
 
   UniqueFd socket_;
   uint32_t next_sequence_ = 1;
-  std::vector<uint8_t> buffer_ = std::vector<uint8_t>(64 * 1024);
+  std::vector<uint8_t> buffer_ = std::vector<uint8_t>(size_t{64} * 1024);
 };
 
 }  // namespace crunlite::net

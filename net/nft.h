@@ -75,11 +75,11 @@ class NftRule {
     std::function<void(Message&)> body;
   };
   NftRule& add(std::string name, std::function<void(Message&)> body);
-  NftRule& meta(uint32_t key, uint32_t reg);
-  NftRule& payload(uint32_t base, uint32_t offset, uint32_t length, uint32_t reg);
+  NftRule& meta(uint32_t key, uint32_t to);
+  NftRule& payload(uint32_t base, uint32_t offset, uint32_t length, uint32_t to);
   NftRule& compare(nft_cmp_ops op, Bytes value);
   NftRule& mask(Bytes mask);
-  NftRule& load_address(Side side, Family family, uint32_t reg);
+  NftRule& load_address(Side side, Family family, uint32_t to);
   NftRule& interface(uint32_t key, nft_cmp_ops op, std::string_view name);
   NftRule& lookup(std::string_view set, bool map);
   NftRule& subnet_match(Side side, nft_cmp_ops op, const Subnet& subnet);

@@ -198,7 +198,7 @@ DeviceRule decode_device_rule(const Reader& at) {
                   .major = number("major"),
                   .minor = number("minor"),
                   .access = at.get<std::string>("access", "rwm")};
-  if (at.get<std::string>("type", "") != "")
+  if (!at.get<std::string>("type", "").empty())
     rule.type = named(at, "type", "device type", kDeviceRuleTypes).value_or('a');
   if (rule.access.find_first_not_of("rwm") != std::string::npos)
     at.at("access").problem(cat("expected letters of rwm, found ", quote(rule.access)));

@@ -40,7 +40,7 @@ constexpr MediaTypeName kMediaTypes[] = {
 };
 
 std::string require_digest(const Reader& reader, std::string_view key) {
-  const std::string digest = reader.require<std::string>(key);
+  std::string digest = reader.require<std::string>(key);
   if (!digest.empty() && !is_sha256_digest(digest))
     reader.at(key).problem(cat(quote(digest), " is not sha256: and 64 hex digits"));
   return digest;
@@ -126,7 +126,7 @@ void check_schema_version(const Reader& reader) {
 }
 
 std::string check_media_type(const Reader& reader, MediaKind kind, std::string_view expected) {
-  const std::string type = reader.get<std::string>("mediaType", "");
+  std::string type = reader.get<std::string>("mediaType", "");
   if (type.empty()) return type;
   if (classify_media_type(type).kind != kind)
     reader.at("mediaType").problem(cat(quote(type), " is not what this document is used as"));

@@ -17,8 +17,8 @@ struct LayerView {
   const LayerMeta* meta = nullptr;
 };
 
-// `layers` uppermost first. Fills the empty directory `merge` and says whether there was anything to do.
-bool make_merge_layer(const std::vector<LayerView>& layers, int merge);
+// `views` uppermost first. Fills the empty directory `merge` and says whether there was anything to do.
+bool make_merge_layer(const std::vector<LayerView>& views, int merge);
 
 // The lowers that overlay is to have for these layers, as indices, uppermost first: a layer that comes twice
 // counts once, at its highest place, because overlay takes no directory twice and the higher one decides

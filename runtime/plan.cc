@@ -144,7 +144,7 @@ void plan_environment(const oci::Process& process, unsigned listen_fds, InitPlan
   std::vector<std::string> env = process.env;
   if (listen_fds) {
     env.push_back(cat("LISTEN_FDS=", listen_fds));
-    env.push_back("LISTEN_PID=1");
+    env.emplace_back("LISTEN_PID=1");
   }
   plan.search_path = find_variable(env, "PATH").value_or(kDefaultPath);
   plan.look_up_home = !find_variable(env, "HOME");

@@ -57,7 +57,7 @@ class KeyBuilder {
   }
 
  private:
-  SHA2_CTX context_;
+  SHA2_CTX context_{};
 };
 
 Hash key_of(const oci::Seccomp& profile) {
@@ -108,7 +108,7 @@ std::optional<SeccompProgram> load(int dir, const Hash& key) {
   if (!file.ok() || !trustworthy(file->get(), S_IFREG)) return std::nullopt;
   constexpr size_t kLimit = sizeof(Header) + BPF_MAXINSNS * sizeof(sock_filter);
   const std::string content = read_fd(file->get(), "seccomp cache", kLimit);
-  Header header;
+  Header header{};
   if (content.size() < sizeof header) return std::nullopt;
   std::memcpy(&header, content.data(), sizeof header);
   const size_t size = header.count * sizeof(sock_filter);

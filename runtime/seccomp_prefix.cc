@@ -81,7 +81,7 @@ std::vector<sock_filter> socketcall_guard(const oci::Seccomp& profile, uint32_t 
   for (const uint32_t call : guarded) append(tests, {unless(BPF_JEQ, call, 1), answer(denied)});
   std::vector<sock_filter> block = {unless(BPF_JEQ, kSocketcall, tests.size() + 2),
                                     load(offsetof(seccomp_data, args[0]))};
-  append(block, tests);
+  block.insert(block.end(), tests.begin(), tests.end());
   block.push_back(load(offsetof(seccomp_data, nr)));
   return block;
 }

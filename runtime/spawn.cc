@@ -45,7 +45,7 @@ Cloned clone_init(InitPlan& plan, const ParentServices& services, sys::SocketPai
     cloned.placed = false;
     pid = sys::clone_without_clone3(args);
   }
-  const pid_t child = check(std::move(pid), "clone the container's init");
+  const pid_t child = check(pid, "clone the container's init");
   if (child == 0) {
     // The parent's end must be closed here too: its end is how we see that the parent is gone.
     channel.first.reset();

@@ -11,10 +11,10 @@ namespace crunlite::runtime {
 namespace {
 
 struct DefaultDevice {
-  char type;
+  char type = 'a';
   std::optional<int64_t> major;
   std::optional<int64_t> minor;
-  const char* access;
+  const char* access = "";
 };
 constexpr DefaultDevice kDefaultDevices[] = {
     {'c', std::nullopt, std::nullopt, "m"},

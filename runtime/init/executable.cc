@@ -111,7 +111,7 @@ struct FileHead {
   bool is_elf() const { return size >= sizeof(Elf64_Ehdr) && text().starts_with(ELFMAG); }
   // Headers of other sizes (32 bits) have the machine at the same place.
   uint16_t machine() const {
-    uint16_t value;
+    uint16_t value = 0;
     std::memcpy(&value, bytes + offsetof(Elf64_Ehdr, e_machine), sizeof value);
     return value;
   }

@@ -37,7 +37,7 @@ bool scan(int file, std::string_view uid, PathText& home) {
     if (!got.ok() || *got == 0) return got.ok() && !overlong && take_home({buffer, filled}, uid, home);
     filled += *got;
     std::string_view text(buffer, filled);
-    for (size_t end; (end = text.find('\n')) != std::string_view::npos; text.remove_prefix(end + 1)) {
+    for (size_t end = 0; (end = text.find('\n')) != std::string_view::npos; text.remove_prefix(end + 1)) {
       if (!overlong && take_home(text.substr(0, end), uid, home)) return true;
       overlong = false;
     }

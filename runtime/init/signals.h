@@ -16,7 +16,7 @@ namespace crunlite::runtime {
 inline sys::Status set_disposition(int signal, void (*handler)(int)) {
   // The kernel's layout (rt_sigaction(2)).
   const struct {
-    void (*handler)(int);
+    void (*handler)(int) = nullptr;
     unsigned long flags = 0;
     void (*restorer)() = nullptr;
     uint64_t mask = 0;
