@@ -9,10 +9,12 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/log.h"
 
 namespace crunlite::image {
 namespace {
 
+constexpr char kTmpLock[] = "locks/tmp";
 constexpr size_t kMaxLayerMeta = 64u << 20;
 
 std::string parent_of(const std::string& path) {
@@ -51,8 +53,16 @@ void write_new_file(int dir, const std::string& name, std::string_view content) 
 }  // namespace
 
 Transaction::Transaction(const Store& store) : store_(&store) {
-  sweep();
-  make_own_directory();
+  std::vector<Leftover> leftovers;
+  {
+    // mkdir and flock are two steps; whoever looks for leftovers must not look in between.
+    const UniqueFd lock =
+        check(sys::open_at(store.fd(), kTmpLock, O_RDWR | O_CREAT, 0600), "open ", kTmpLock);
+    check(sys::flock(lock.get(), LOCK_EX), "lock ", kTmpLock);
+    leftovers = claim_leftovers();
+    make_own_directory();
+  }
+  remove_leftovers(leftovers);
 }
 
 Transaction::~Transaction() {
@@ -64,27 +74,37 @@ Transaction::~Transaction() {
 }
 
 // Whoever holds the lock is at work; a lock that can be taken belongs to nobody alive (flock(2)).
-void Transaction::sweep() const {
+std::vector<Transaction::Leftover> Transaction::claim_leftovers() const {
+  std::vector<Leftover> leftovers;
   for (const std::string& entry : list_dir(store_->fd(), "tmp")) {
-    const std::string left = "tmp/" + entry;
-    const sys::Result<UniqueFd> dir =
-        sys::open_at(store_->fd(), left.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    if (dir.ok() && !sys::flock(dir->get(), LOCK_EX | LOCK_NB).ok()) continue;
-    remove_tree(store_->fd(), left);
+    Leftover left{.name = "tmp/" + entry, .lock = {}};
+    sys::Result<UniqueFd> dir =
+        sys::open_at(store_->fd(), left.name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (dir.ok()) {
+      if (!sys::flock(dir->get(), LOCK_EX | LOCK_NB).ok()) continue;
+      left.lock = std::move(*dir);
+    }
+    leftovers.push_back(std::move(left));
   }
+  return leftovers;
 }
 
 void Transaction::make_own_directory() {
-  for (;;) {
-    name_ = "tmp/" + random_hex(8);
-    dir_ = make_dir(store_->fd(), name_, 0700);
-    check(sys::flock(dir_.get(), LOCK_EX), "lock ", name_);
-    // Between mkdir and flock a sweeper may have taken it for a leftover.
-    const auto mine = check(sys::fstat(dir_.get()), "stat ", name_);
-    const auto there = sys::stat_at(store_->fd(), name_.c_str(), AT_SYMLINK_NOFOLLOW);
-    if (there.ok() && there->st_ino == mine.st_ino) break;
-  }
+  name_ = "tmp/" + random_hex(8);
+  dir_ = make_dir(store_->fd(), name_, 0700);
+  check(sys::flock(dir_.get(), LOCK_EX), "lock ", name_);
   for (const char* part : {"layers", "merges", "files"}) make_dir(dir_.get(), part, 0700);
+}
+
+// Somebody else's remains are no reason for our work to fail.
+void Transaction::remove_leftovers(const std::vector<Leftover>& leftovers) const {
+  for (const Leftover& left : leftovers) {
+    try {
+      remove_tree(store_->fd(), left.name);
+    } catch (const Error& error) {
+      log::warning(cat("what an interrupted command left in the store: ", error.what()));
+    }
+  }
 }
 
 std::string Transaction::path(std::string_view inside) const {

@@ -51,8 +51,14 @@ class Transaction {
     enum class Existing { kReplace, kKeep } existing;
   };
   std::string path(std::string_view inside) const;
-  void sweep() const;
+  // What a transaction that was killed left in tmp/: ours to remove while we hold its lock.
+  struct Leftover {
+    std::string name;
+    UniqueFd lock;
+  };
+  std::vector<Leftover> claim_leftovers() const;
   void make_own_directory();
+  void remove_leftovers(const std::vector<Leftover>& leftovers) const;
   void write_staged(const std::string& to, std::string_view content, Rename::Existing existing);
   void stage(std::string from, std::string to, Rename::Existing existing);
   void publish(const Rename& rename) const;

