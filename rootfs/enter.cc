@@ -51,12 +51,19 @@ Result<RootedDir> bind_root_legacy(const std::string& path) {
 }
 
 // Without a pivot the host's tree stays below: at least its procfs and sysfs go, through which an escape
-// needs no further mount.
+// needs no further mount, and which would let a nested user namespace mount one without our masks
+// (mount_too_revealing() in the kernel's fs/namespace.c).
 Status unmount_host_proc(const RootfsPlan& plan, Note& note) {
   for (const std::string& path : plan.unmount_without_pivot) {
     note.set(path);
-    Status st = sys::umount(path.c_str(), MNT_DETACH);
-    if (!st.ok() && st.error() != EINVAL && st.error() != ENOENT) return st;
+    // The unmount must not propagate to the host.
+    Status st = sys::mount(nullptr, path.c_str(), nullptr, MS_SLAVE | MS_REC, nullptr);
+    if (st.ok()) st = sys::umount(path.c_str(), MNT_DETACH);
+    if (st.ok() || st.error() == ENOENT) continue;
+    // Mounts that came from a more privileged user namespace cannot be taken off, only covered.
+    if (st.error() == EINVAL || st.error() == EPERM)
+      st = sys::mount("tmpfs", path.c_str(), "tmpfs", MS_RDONLY, nullptr);
+    if (!st.ok()) return st;
   }
   return sys::kOk;
 }

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/mountinfo.h"
 #include "runtime/bundle.h"
 #include "runtime/console_socket.h"
 #include "runtime/hooks.h"
@@ -115,6 +116,17 @@ bool in_user_namespace(const Proc& proc) {
   return self.ok() && self->st_ino != kInitialUserNamespace;
 }
 
+// All procfs and sysfs mounts but those that belong to the container's own tree.
+std::vector<std::string> host_proc_mounts(const Proc& proc, const std::string& rootfs) {
+  constexpr size_t kMostMountinfo = 64u << 20;
+  const UniqueFd file = check(proc.open_file("self/mountinfo", O_RDONLY), "open /proc/self/mountinfo");
+  std::vector<std::string> found =
+      mount_points_of(read_fd(file.get(), "/proc/self/mountinfo", kMostMountinfo), {"proc", "sysfs"});
+  const std::string own = absolute_directory(rootfs) + "/";
+  std::erase_if(found, [&](const std::string& path) { return path.starts_with(own); });
+  return found;
+}
+
 InitPlan plan_init(const CreateOptions& options, const Bundle& bundle, const Record& record,
                    const Cgroup& cgroup, const Proc& proc) {
   PlanInputs inputs{
@@ -131,6 +143,7 @@ InitPlan plan_init(const CreateOptions& options, const Bundle& bundle, const Rec
       .cgroup = cgroup_view(record.cgroup),
   };
   std::ranges::copy(options.stdio, inputs.stdio);
+  if (options.no_pivot) inputs.host_proc_mounts = host_proc_mounts(proc, bundle.rootfs);
   if (bundle.spec.linux.seccomp)
     inputs.seccomp =
         compile_seccomp_cached(*bundle.spec.linux.seccomp, cat(options.container.root, "/.seccomp"));

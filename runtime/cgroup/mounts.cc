@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/mountinfo.h"
 #include "base/text.h"
 #include "runtime/cgroup/tree.h"
 
@@ -21,23 +22,6 @@ struct CgroupMount {
   std::vector<std::string_view> options;  // of the superblock
 };
 
-// mountinfo writes space, tab, newline and backslash as three octal digits.
-std::string unescape(std::string_view text) {
-  const auto octal = [](char c) { return c >= '0' && c <= '7'; };
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 3 < text.size() && octal(text[i + 1]) && octal(text[i + 2]) &&
-        octal(text[i + 3])) {
-      out.push_back(
-          static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0')));
-      i += 3;
-    } else {
-      out.push_back(text[i]);
-    }
-  }
-  return out;
-}
-
 // "36 35 98:0 /root /mount/point rw,noatime shared:1 - cgroup cgroup rw,memory"
 std::optional<CgroupMount> parse_mount(std::string_view line) {
   const size_t dash = line.find(" - ");
@@ -46,8 +30,8 @@ std::optional<CgroupMount> parse_mount(std::string_view line) {
   if (tail.size() < 3 || (tail[0] != "cgroup" && tail[0] != "cgroup2")) return std::nullopt;
   const std::vector<std::string_view> head = split(line.substr(0, dash), ' ');
   if (head.size() < 6) return std::nullopt;
-  return CgroupMount{.root = unescape(head[3]),
-                     .mount_point = unescape(head[4]),
+  return CgroupMount{.root = unescape_mountinfo(head[3]),
+                     .mount_point = unescape_mountinfo(head[4]),
                      .v2 = tail[0] == "cgroup2",
                      .options = split(tail.back(), ',')};
 }
