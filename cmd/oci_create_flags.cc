@@ -41,7 +41,9 @@ void add_create_flags(Grammar& grammar, runtime::CreateOptions& options) {
 
 void complete_create_options(const Globals& globals, runtime::CreateOptions& options) {
   options.listen_fds = listen_fds();
-  check_descriptors(options.listen_fds + options.preserve_fds, globals.inherited_fds);
+  // First those of socket activation, then --preserve-fds more, as with runc and crun.
+  options.preserve_fds += options.listen_fds;
+  check_descriptors(options.preserve_fds, globals.inherited_fds);
   options.container.root = globals.root;
   options.cgroup_manager = globals.cgroup_manager;
 }

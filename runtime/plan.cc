@@ -158,15 +158,14 @@ void plan_process(const oci::Process& process, Planned& planned) {
   plan.uid = process.user.uid;
   plan.gid = process.user.gid;
   plan.groups.assign(process.user.additional_gids.begin(), process.user.additional_gids.end());
-  if (process.user.umask) plan.umask = *process.user.umask;
+  if (process.user.umask) plan.umask = static_cast<mode_t>(*process.user.umask);
   plan.rlimits = plan_rlimits(process.rlimits);
   plan.no_new_privileges = process.no_new_privileges;
   plan.oom_score_adj = process.oom_score_adj;
-  if (process.capabilities) {
-    plan.capabilities = capability_masks(*process.capabilities);
-    for (const std::string& name : plan.capabilities->unknown)
-      planned.warnings.push_back(cat("unknown capability ", quote(name), " is left out"));
-  }
+  // Nothing said is nothing given, as with runc and crun: the caller's own would be all of them.
+  plan.capabilities = capability_masks(process.capabilities.value_or(oci::Capabilities{}));
+  for (const std::string& name : plan.capabilities->unknown)
+    planned.warnings.push_back(cat("unknown capability ", quote(name), " is left out"));
   if (!process.apparmor_profile.empty()) plan.apparmor_exec = "exec " + process.apparmor_profile;
   plan.selinux_exec = process.selinux_label;
   plan.console.wanted = process.terminal;

@@ -106,7 +106,9 @@ struct InitPlan {
   std::vector<gid_t> groups;
   bool set_groups = true;        // false: setgroups(2) is denied in the user namespace
   bool groups_may_stay = false;  // an empty list that the kernel refuses (setgroups denied by somebody else)
-  std::optional<mode_t> umask;
+  // Unless the document has one: runc's and crun's. runtime-spec would leave the caller's, but dockerd and
+  // buildkitd run with 0 (they make files for others), and every file of a RUN step would be world-writable.
+  mode_t umask = 0022;
   std::vector<RlimitPlan> rlimits;
   std::optional<CapabilityMasks> capabilities;
   bool no_new_privileges = false;

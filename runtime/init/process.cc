@@ -98,7 +98,7 @@ Status set_personality(Init& init) {
 }
 
 Status set_umask(Init& init) {
-  ::umask(init.plan.umask.value_or(init.caller_umask));
+  ::umask(init.plan.umask);
   return sys::kOk;
 }
 

@@ -113,6 +113,16 @@ class Descriptors(RuntimeTest):
         self.assertEqual(b'through\n', os.read(reading, 100))
         self.assertEqual(['0', '1', '2', '3', '4'], out.split())  # 4 is ls reading the directory
 
+    def test_those_of_socket_activation_come_first(self):
+        if self.runtime_name == 'crun':
+            self.skipTest('the wrapper around crun has descriptors of its own')
+        bundle = self.bundle().sh('cat <&3; cat <&4; echo $LISTEN_FDS $LISTEN_PID')
+        words = ' '.join([*self._oci_argv(), 'run', '--preserve-fds', '1', '--bundle', str(bundle.path),
+                          self.container()])
+        script = (f'exec 3< {self.write("three", "3 ")} 4< {self.write("four", "4 ")}; '
+                  f'LISTEN_FDS=1 LISTEN_PID=$$ exec {words}')
+        self.assertEqual('3 4 1 1\n', self.assert_ok(run(['sh', '-c', script])).out)
+
     def test_missing_one_is_an_error(self):
         if self.runtime_name == 'crun':
             self.skipTest('crun 1.8 does not look')

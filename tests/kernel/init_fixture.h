@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/proc.h"
 #include "oci/spec.h"
+#include "runtime/capabilities.h"
 #include "runtime/plan.h"
 #include "runtime/spawn.h"
 #include "runtime/validate.h"
@@ -80,6 +81,8 @@ class InitTest : public ::testing::Test {
     spec.process->args = {"sh", "-c", script};
     spec.process->env = {"PATH=/bin"};
     spec.process->cwd = "/";
+    auto& capabilities = spec.process->capabilities.emplace();
+    capabilities.bounding = capabilities.permitted = capabilities.effective = capability_names();
     spec.mounts = {
         {"/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}},
         {"/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}},
