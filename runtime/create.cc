@@ -119,9 +119,9 @@ bool in_user_namespace(const Proc& proc) {
 // All procfs and sysfs mounts but those that belong to the container's own tree.
 std::vector<std::string> host_proc_mounts(const Proc& proc, const std::string& rootfs) {
   constexpr size_t kMostMountinfo = 64u << 20;
-  const UniqueFd file = check(proc.open_file("self/mountinfo", O_RDONLY), "open /proc/self/mountinfo");
+  const UniqueFd file = check(proc.open_file("self/mountinfo", O_RDONLY), "open self/mountinfo");
   std::vector<std::string> found =
-      mount_points_of(read_fd(file.get(), "/proc/self/mountinfo", kMostMountinfo), {"proc", "sysfs"});
+      mount_points_of(read_fd(file.get(), "mountinfo", kMostMountinfo), {"proc", "sysfs"});
   const std::string own = absolute_directory(rootfs) + "/";
   std::erase_if(found, [&](const std::string& path) { return path.starts_with(own); });
   return found;
@@ -133,7 +133,8 @@ InitPlan plan_init(const CreateOptions& options, const Bundle& bundle, const Rec
       .id = record.id,
       .bundle = bundle.path,
       .rootfs = bundle.rootfs,
-      .state_json = json::dump(oci::encode_state(hook_state(record, oci::Status::kCreating, 0))),
+      .creating_json = json::dump(oci::encode_state(hook_state(record, oci::Status::kCreating, 0))),
+      .created_json = json::dump(oci::encode_state(hook_state(record, oci::Status::kCreated, 0))),
       .in_user_namespace = in_user_namespace(proc),
       .no_pivot = options.no_pivot,
       .no_new_keyring = options.no_new_keyring,

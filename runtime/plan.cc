@@ -96,30 +96,28 @@ StringArray as_array(std::vector<std::string> strings, size_t spare = 0) {
   return out;
 }
 
-std::vector<HookPlan> plan_hooks(const std::vector<oci::Hook>& hooks) {
-  std::vector<HookPlan> out;
-  for (const oci::Hook& hook : hooks) {
-    HookPlan plan;
-    plan.path = hook.path;
-    plan.args = as_array(hook.args.empty() ? std::vector<std::string>{hook.path} : hook.args);
-    plan.env = as_array(hook.env);
-    if (hook.timeout)
-      plan.timeout_ms = static_cast<int>(std::min<int64_t>(int64_t{*hook.timeout} * 1000, INT32_MAX));
-    out.push_back(std::move(plan));
-  }
-  return out;
+HookPlan plan_hook(const oci::Hook& hook) {
+  HookPlan plan;
+  plan.path = hook.path;
+  plan.args = as_array(hook.args.empty() ? std::vector<std::string>{hook.path} : hook.args);
+  plan.env = as_array(hook.env);
+  if (hook.timeout)
+    plan.timeout_ms = static_cast<int>(std::min<int64_t>(int64_t{*hook.timeout} * 1000, INT32_MAX));
+  return plan;
 }
 
 // The hooks of the child see another pid than we do: the number goes in between.
-void split_state(const std::string& state, InitPlan& plan) {
+HookPhasePlan plan_hooks(const std::vector<oci::Hook>& hooks, const std::string& state) {
+  HookPhasePlan out;
+  if (hooks.empty()) return out;
+  for (const oci::Hook& hook : hooks) out.hooks.push_back(plan_hook(hook));
   constexpr std::string_view kPid = "\"pid\":0";
   const size_t at = state.find(kPid);
-  if (at == std::string::npos) {
-    if (plan.create_container.empty() && plan.start_container.empty()) return;
+  if (at == std::string::npos)
     throw Error(ErrorKind::kConfig, "the state document for hooks has no \"pid\":0");
-  }
-  plan.hook_state_head = state.substr(0, at + kPid.size() - 1);
-  plan.hook_state_tail = state.substr(at + kPid.size());
+  out.state_head = state.substr(0, at + kPid.size() - 1);
+  out.state_tail = state.substr(at + kPid.size());
+  return out;
 }
 
 std::optional<std::string_view> find_variable(const std::vector<std::string>& env, std::string_view name) {
@@ -230,9 +228,8 @@ Planned build_plan(const oci::Spec& spec, const PlanInputs& inputs) {
   plan.domainname = spec.domainname;
   plan.sysctls = plan_sysctls(spec.linux);
   plan.runtime_hooks = !spec.hooks.prestart.empty() || !spec.hooks.create_runtime.empty();
-  plan.create_container = plan_hooks(spec.hooks.create_container);
-  plan.start_container = plan_hooks(spec.hooks.start_container);
-  split_state(inputs.state_json, plan);
+  plan.create_container = plan_hooks(spec.hooks.create_container, inputs.creating_json);
+  plan.start_container = plan_hooks(spec.hooks.start_container, inputs.created_json);
   plan_process(*spec.process, planned);
   plan_environment(*spec.process, inputs.listen_fds, plan);
   plan_groups(inputs, plan);

@@ -98,7 +98,7 @@ FixedText<24> number(pid_t pid) {
   return text;
 }
 
-Status run(Init& init, const HookPlan& hook) {
+Status run(Init& init, const HookPhasePlan& phase, const HookPlan& hook) {
   Result<sys::PipeEnds> input = sys::pipe();
   if (!input.ok()) return input.status();
   Result<UniqueFd> started = start(hook, input->read.get());
@@ -108,9 +108,9 @@ Status run(Init& init, const HookPlan& hook) {
   RunningHook running(std::move(*started), std::move(input->write), hook.timeout_ms);
   // The pid as this namespace sees it (runtime.md, State).
   const FixedText<24> pid = number(static_cast<pid_t>(::syscall(SYS_getpid)));
-  Status st = running.feed(init.plan.hook_state_head);
+  Status st = running.feed(phase.state_head);
   if (st.ok()) st = running.feed(pid.view());
-  if (st.ok()) st = running.feed(init.plan.hook_state_tail);
+  if (st.ok()) st = running.feed(phase.state_tail);
   if (!st.ok()) return st;
   Result<sys::Exit> exit = running.finish();
   if (!exit.ok()) return exit.status();
@@ -122,13 +122,13 @@ Status run(Init& init, const HookPlan& hook) {
 
 }  // namespace
 
-Status run_hooks(Init& init, const std::vector<HookPlan>& hooks) {
-  if (hooks.empty()) return sys::kOk;
+Status run_hooks(Init& init, const HookPhasePlan& phase) {
+  if (phase.hooks.empty()) return sys::kOk;
   // A hook that does not read must not end us.
   if (Status st = set_disposition(SIGPIPE, SIG_IGN); !st.ok()) return st;
-  for (const HookPlan& hook : hooks) {
+  for (const HookPlan& hook : phase.hooks) {
     init.note.set(hook.path);
-    if (Status st = run(init, hook); !st.ok()) return st;
+    if (Status st = run(init, phase, hook); !st.ok()) return st;
   }
   return set_disposition(SIGPIPE, SIG_DFL);
 }

@@ -9,6 +9,6 @@ namespace crunlite::runtime {
 
 // Each reads the state on its standard input. The first that fails, is killed or outlives its timeout stops
 // them; the note says which and how.
-sys::Status run_hooks(Init& init, const std::vector<HookPlan>& hooks);
+sys::Status run_hooks(Init& init, const HookPhasePlan& phase);
 
 }  // namespace crunlite::runtime

@@ -49,6 +49,14 @@ struct HookPlan {
   int timeout_ms = -1;  // none
 };
 
+// The hooks of one phase, and the state document for their standard input: the pid as the container sees it
+// comes in between.
+struct HookPhasePlan {
+  std::vector<HookPlan> hooks;
+  std::string state_head;
+  std::string state_tail;
+};
+
 struct Sysctl {
   std::string path;  // below the procfs root: sys/net/ipv4/ip_forward
   std::string value;
@@ -89,11 +97,8 @@ struct InitPlan {
   std::string hostname;
   std::string domainname;
   std::vector<Sysctl> sysctls;
-  std::vector<HookPlan> create_container;
-  std::vector<HookPlan> start_container;
-  // The state document for those hooks' standard input; the pid as the container sees it comes in between.
-  std::string hook_state_head;
-  std::string hook_state_tail;
+  HookPhasePlan create_container;
+  HookPhasePlan start_container;
 
   // --- the process
   StringArray args;

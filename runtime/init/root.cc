@@ -65,7 +65,13 @@ Status run_runtime_hooks(Init& init) {
 }
 
 Status run_create_container_hooks(Init& init) {
-  return run_hooks(init, init.plan.create_container);
+  if (init.plan.create_container.hooks.empty()) return sys::kOk;
+  // They start in the root, and make files with the caller's umask: not where and how the last mount left us.
+  if (Status st = sys::fchdir(init.root.fd()); !st.ok()) return st;
+  ::umask(init.caller_umask);
+  if (Status st = run_hooks(init, init.plan.create_container); !st.ok()) return st;
+  ::umask(0);
+  return sys::kOk;
 }
 
 Status enter_root(Init& init) {

@@ -2,6 +2,7 @@
 """Hooks: their order, what they read, and what their failure does (runtime-spec, runtime.md, Lifecycle)."""
 import json
 import os
+import subprocess
 
 from support.harness import RuntimeTest, process, wait_until
 
@@ -65,6 +66,38 @@ class Order(HookTest):
                 if self.runtime_name == 'crun-lite':
                     want = {'poststart': 'running', 'poststop': 'stopped'}.get(phase, 'creating')
                     self.assertEqual(want, state['status'])
+
+    def test_the_containers_own(self):
+        if self.runtime_name != 'crun-lite':
+            self.skipTest('runc 1.1 says creating to both, crun 1.8 created')
+        bundle = self.bundle()
+        bundle.config['hooks'] = {
+            'createContainer': [self.hook(f'cat > {self.path("asked")}; pwd >> $log; umask >> $log')],
+            'startContainer': [{'path': '/bin/sh', 'args': ['sh', '-c', 'cat >&2']}]}
+        name, created = self.create(bundle.write(), preexec_fn=lambda: os.umask(0o027))
+        self.assert_ok(created)
+        self.assert_ok(self.oci('start', name))
+        self.assertEqual([str(bundle.rootfs), '0027'], self.log())
+        with open(self.path('asked'), encoding='utf-8') as f:
+            states = {'creating': f.read()}
+        self.wait_status(name, 'stopped')
+        states['created'] = self.output(name, 'err')
+        for status, text in states.items():
+            state = json.loads(text)
+            self.assertEqual((name, str(bundle.path), status, 1),
+                             (state['id'], state['bundle'], state['status'], state['pid']))
+
+    def test_many_ask_while_a_hook_runs(self):
+        # The init answers nobody while its hook runs: who only looks must not queue up behind that.
+        bundle = self.bundle(['/bin/sleep', '1000'])
+        bundle.config['hooks'] = {'startContainer': [{'path': '/bin/sleep', 'args': ['sleep', '1000']}]}
+        name, created = self.create(bundle.write())
+        self.assert_ok(created)
+        self.background([*self._oci_argv(), 'start', name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(40):
+            state = self.assert_ok(self.oci('state', name, timeout=5)).out
+            self.assertIn(json.loads(state)['status'], ['created', 'running'])  # runc says running
+        self.assert_ok(self.oci('delete', '--force', name))
 
     def test_hook_may_ask_for_the_state(self):
         if self.runtime_name != 'crun-lite':

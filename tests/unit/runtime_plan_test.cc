@@ -102,12 +102,12 @@ TEST(Plan, TheStateOfHooksIsCutWhereThePidStands) {
   oci::Spec spec = small_spec();
   spec.hooks.create_container = {{"/h", {}, {}, 2}};
   PlanInputs inputs = small_inputs();
-  inputs.state_json = R"({"id":"x","pid":0,"bundle":"/b"})";
+  inputs.creating_json = R"({"id":"x","pid":0,"bundle":"/b"})";
   const InitPlan plan = std::move(build_plan(spec, inputs).plan);
-  EXPECT_EQ(plan.hook_state_head, R"({"id":"x","pid":)");
-  EXPECT_EQ(plan.hook_state_tail, R"(,"bundle":"/b"})");
-  EXPECT_EQ(plan.create_container[0].timeout_ms, 2000);
-  EXPECT_STREQ(plan.create_container[0].args.pointers[0], "/h");
+  EXPECT_EQ(plan.create_container.state_head, R"({"id":"x","pid":)");
+  EXPECT_EQ(plan.create_container.state_tail, R"(,"bundle":"/b"})");
+  EXPECT_EQ(plan.create_container.hooks[0].timeout_ms, 2000);
+  EXPECT_STREQ(plan.create_container.hooks[0].args.pointers[0], "/h");
 }
 
 TEST(Plan, GroupsThatCannotBeSetAreAnError) {
