@@ -90,6 +90,10 @@ CommandLine read_command_line(const Args& args) {
   Args rest = grammar.read_front(args);
   CommandLine line{.globals = interpret(grammar, flags), .help = flags.help, .version = flags.version};
   if (rest.empty()) return line;
+  if (rest.front().starts_with('-')) {
+    throw Error(ErrorKind::kUsage, "crun-lite: unknown flag: ", printable(rest.front()))
+        .with_remedy("see `crun-lite --help`");
+  }
   line.verb = rest.front();
   line.args.assign(rest.begin() + 1, rest.end());
   return line;

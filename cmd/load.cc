@@ -44,6 +44,15 @@ void print_report(const engine::LoadReport& report) {
   }
 }
 
+[[noreturn]] void refuse_argument(const std::string& argument) {
+  if (argument.size() > 1 && argument.starts_with('-')) {
+    throw Error(ErrorKind::kUsage, "load: unknown flag: ", printable(argument))
+        .with_remedy("see `crun-lite load --help`");
+  }
+  throw Error(ErrorKind::kUsage, "load takes no arguments")
+      .with_remedy(cat("name the archive with a flag: crun-lite load -i ", printable(argument)));
+}
+
 }  // namespace
 
 int load(const std::string& store_root, const std::vector<std::string>& args) {
@@ -51,6 +60,7 @@ int load(const std::string& store_root, const std::vector<std::string>& args) {
   CLI::App app("Load an image from a tar archive, an OCI layout or standard input", "crun-lite load");
   app.add_option("-i,--input", options.input, "Read from a file or directory instead of standard input");
   app.add_flag("-q,--quiet", options.quiet, "Suppress the load output");
+  app.allow_extras();
   app.add_option("--platform", options.platform, "Load only the given platform (os/architecture)");
   try {
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));
@@ -58,8 +68,9 @@ int load(const std::string& store_root, const std::vector<std::string>& args) {
     print(app.help());
     return 0;
   } catch (const CLI::ParseError& error) {
-    throw Error(ErrorKind::kUsage, "load: ", error.what());
+    throw Error(ErrorKind::kUsage, "load: ", error.what()).with_remedy("see `crun-lite load --help`");
   }
+  if (!app.remaining().empty()) refuse_argument(app.remaining().front());
   engine::LoadRequest request{.input = options.input, .platform = parse_platform(options.platform)};
   if (options.input.empty()) {
     if (::isatty(STDIN_FILENO))

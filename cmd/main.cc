@@ -32,7 +32,7 @@ struct Verb {
 constexpr Verb kVerbs[] = {
     {"create", oci_create, "make a container from a bundle"},
     {"start", oci_start, "run the program of a created container"},
-    {"run", oci_run, "create, start, wait and delete in one"},
+    {"run", oci_run, "with --bundle: create, start, wait and delete in one"},
     {"state", oci_state, "what a container is doing, as JSON"},
     {"list", oci_list, "all containers"},
     {"kill", oci_kill, "send a signal to a container"},
@@ -44,6 +44,48 @@ constexpr Verb kVerbs[] = {
 // Verbs of crun-lite-image, the other program: it holds the parsers of archives, which have no business in
 // the process that holds a container.
 constexpr std::string_view kImageVerbs[] = {"load"};
+
+// What people and callers know from docker, runc and crun and will type. Without this table "pull" would be
+// answered with "did you mean kill?".
+struct Missing {
+  std::string_view name;
+  std::string_view instead;
+};
+constexpr std::string_view kForeground =
+    "containers run in the foreground: Ctrl-C ends them, and nothing stays";
+constexpr Missing kMissing[] = {
+    {"attach", kForeground},
+    {"build", "build with `buildah bud`, see docs/getting-started.md"},
+    {"checkpoint", ""},
+    {"commit", ""},
+    {"cp", "use `run -v`"},
+    {"events", ""},
+    {"exec", ""},
+    {"image", ""},
+    {"images", ""},
+    {"inspect", "`crun-lite state ID` says what a container is doing"},
+    {"login", ""},
+    {"logs", kForeground},
+    {"network", ""},
+    {"pause", ""},
+    {"port", ""},
+    {"ps", "see `crun-lite list`"},
+    {"pull", "`crun-lite load -i FILE` brings an image in"},
+    {"push", ""},
+    {"restart", kForeground},
+    {"restore", ""},
+    {"resume", ""},
+    {"rm", kForeground},
+    {"rmi", ""},
+    {"save", ""},
+    {"stats", ""},
+    {"stop", kForeground},
+    {"tag", ""},
+    {"unpause", ""},
+    {"update", ""},
+    {"volume", ""},
+    {"wait", kForeground},
+};
 
 const Verb* find_verb(std::string_view name) {
   const auto found = std::ranges::find(kVerbs, name, &Verb::name);
@@ -104,26 +146,35 @@ int print_version() {
   return 0;
 }
 
+std::string help_line(std::string_view name, std::string_view help) {
+  return cat("  ", name, std::string(14 - name.size(), ' '), help, "\n");
+}
+
 int print_help() {
   std::string text =
-      "crun-lite runs containers: from OCI bundles, and from images.\n\n"
-      "Usage: crun-lite [OPTIONS] COMMAND [ARGUMENTS]\n"
-      "       crun-lite COMMAND --help\n\nCommands:\n";
-  for (const Verb& verb : kVerbs)
-    text += cat("  ", verb.name, std::string(14 - verb.name.size(), ' '), verb.help, "\n");
+      cat("crun-lite runs containers: from images, and from OCI bundles.\n\n"
+          "Usage: crun-lite [OPTIONS] COMMAND [ARGUMENTS]\n"
+          "       crun-lite COMMAND --help\n\nImages:\n",
+          help_line("run IMAGE", "run a container until it ends; its flags are docker's"),
+          help_line("load", "bring in an image: an archive of docker save, an OCI archive or layout"),
+          "\nOCI bundles, as buildah and other callers use them:\n");
+  for (const Verb& verb : kVerbs) text += help_line(verb.name, verb.help);
   print(text + "\n" + global_help());
   return 0;
 }
 
 [[noreturn]] void refuse_verb(const std::string& name) {
+  const auto missing = std::ranges::find(kMissing, name, &Missing::name);
+  if (missing != std::end(kMissing)) {
+    throw Error(ErrorKind::kUnsupported, "crun-lite: ", quote(name), " is not in this version")
+        .with_remedy(std::string(missing->instead));
+  }
   std::vector<std::string> known;
   for (const Verb& verb : kVerbs) known.emplace_back(verb.name);
   for (const std::string_view verb : kImageVerbs) known.emplace_back(verb);
   const std::vector<std::string> close = nearest(name, known, 3);
-  Error error(ErrorKind::kUsage, "unknown command ", quote(name));
-  error.with_remedy(close.empty() ? "see `crun-lite --help`"
-                                  : cat("did you mean ", join(close, " or "), "?"));
-  throw error;
+  throw Error(ErrorKind::kUsage, "crun-lite: unknown command ", quote(name))
+      .with_remedy(close.empty() ? "see `crun-lite --help`" : cat("did you mean ", join(close, " or "), "?"));
 }
 
 bool is_image_verb(std::string_view name) {
@@ -145,7 +196,7 @@ Door door_of(const CommandLine& line, char** argv) {
 }
 
 int run_verb(const CommandLine& line, char** argv) {
-  if (line.version) return print_version();
+  if (line.version || line.verb == "version") return print_version();
   if (line.help || line.verb == "help") return print_help();
   if (line.verb.empty()) return print_help(), 1;
   if (is_image_verb(line.verb)) become_image_program(line);
@@ -172,6 +223,13 @@ std::string report(const Error& error, std::string_view verb) {
   return cat(named ? cat("crun-lite ", verb, " failed: ") : "", error.what(), remedy);
 }
 
+// `crun-lite help run` is `crun-lite run --help`.
+void take_off_help(CommandLine& line) {
+  if (line.verb != "help" || line.args.empty()) return;
+  line.verb = line.args.front();
+  line.args = {"--help"};
+}
+
 // `crun-lite oci run …`, for scripts that want to be sure which `run` they get.
 void take_off_oci(CommandLine& line) {
   if (line.verb != "oci" || line.args.empty()) return;
@@ -186,6 +244,7 @@ int run_program(char** argv, const Args& args) {
     const unsigned inherited_fds = count_inherited_fds();
     line = read_command_line(args);
     line.globals.inherited_fds = inherited_fds;
+    take_off_help(line);
     take_off_oci(line);
     log::configure(line.globals.log);
     if (enters_container(line.verb)) {

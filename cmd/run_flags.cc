@@ -55,7 +55,8 @@ void add_process_flags(CLI::App& app, RunOptions& options, RunFlags& flags) {
   add_list(app, "--annotation", flags.annotations, "K=V for the runtime");
   app.add_option("--cidfile", options.cidfile, "write the container's ID to this new file");
   app.add_option("--pull", flags.pull, "missing or never: this version loads images from files");
-  app.add_option("--oom-score-adj", options.oom_score_adj, "-1000 to 1000")->check(CLI::Range(-1000, 1000));
+  app.add_option("--oom-score-adj", options.oom_score_adj, "-1000 to 1000")
+      ->check(CLI::Range(-1000, 1000).description(""));
 }
 
 void add_network_flags(CLI::App& app, RunOptions& options, RunFlags& flags) {
@@ -238,6 +239,14 @@ void take_image_and_command(const Args& rest, RunOptions& options) {
   options.command.assign(rest.begin() + 1, rest.end());
 }
 
+// CLI11 knows nothing of what prefix_command() leaves to us: the image and its command.
+class RunUsage : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App* /*app*/, std::string /*name*/) const override {
+    return "Usage: crun-lite run [FLAGS] IMAGE [COMMAND [ARG...]]\n";
+  }
+};
+
 // Lists of config.yaml stay, those of the command line come behind them. CLI11 would replace them.
 class Lists {
  public:
@@ -265,9 +274,8 @@ std::optional<RunOptions> parse_run(const Args& args, const RunOptions& defaults
   RunOptions options = defaults;
   RunFlags flags;
   Lists lists(options);
-  CLI::App app(
-      "Runs a container from an image until it ends.\nUsage: crun-lite run [FLAGS] IMAGE [COMMAND [ARG...]]",
-      "crun-lite run");
+  CLI::App app("Runs a container from an image until it ends.", "crun-lite run");
+  app.formatter(std::make_shared<RunUsage>());
   app.prefix_command();
   app.set_help_flag("--help", "this text");
   add_process_flags(app, options, flags);
