@@ -217,10 +217,10 @@ unsigned count_inherited_fds() {
 }
 
 // What callers grep for: "crun-lite create failed: …".
-std::string report(const Error& error, std::string_view verb) {
+void report(const Error& error, std::string_view verb) {
   const bool named = verb == "create" || verb == "run";
   const std::string remedy = error.remedy().empty() ? "" : cat(" (", error.remedy(), ")");
-  return cat(named ? cat("crun-lite ", verb, " failed: ") : "", error.what(), remedy);
+  log_error(named ? cat("crun-lite ", verb, " failed: ") : "", error, remedy);
 }
 
 // `crun-lite help run` is `crun-lite run --help`.
@@ -253,7 +253,7 @@ int run_program(char** argv, const Args& args) {
     }
     return run_verb(line, argv);
   } catch (const Error& error) {
-    log::error(report(error, line.verb));
+    report(error, line.verb);
   } catch (const std::exception& error) {
     log::error(cat("internal error: ", error.what()));
   }

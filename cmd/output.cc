@@ -3,13 +3,19 @@
 
 #include <unistd.h>
 
-#include "base/error.h"
+#include "base/log.h"
 #include "base/sys.h"
 
 namespace crunlite::cmd {
 
 void print(std::string_view text) {
   check(sys::write_all(STDOUT_FILENO, text), "write to standard output");
+}
+
+void log_error(std::string_view prefix, const Error& error, std::string_view suffix) {
+  const std::string_view text = error.what();
+  if (error.kind() != ErrorKind::kConfig) return log::error(cat(prefix, text, suffix));
+  for (const std::string_view line : split(text, '\n')) log::error(cat(prefix, line, suffix));
 }
 
 void print_json(const json::Value& document) {

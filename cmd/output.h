@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Standard output: what a verb answers, and nothing else (errors and warnings go through base/log.h).
+// Standard output: what a verb answers. And the one way from an error to base/log.h.
 #pragma once
 
 #include <string_view>
 
+#include "base/error.h"
 #include "base/json.h"
 
 namespace crunlite::cmd {
 
 // Throws SysError when it cannot be written: a full disk must not look like success.
 void print(std::string_view text);
+
+// To the log. Several problems of one document stand in one error, a line each, and are logged as such.
+void log_error(std::string_view prefix, const Error& error, std::string_view suffix = {});
 
 // With a newline at the end.
 void print_json(const json::Value& document);

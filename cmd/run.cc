@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cmd/configuration.h"
+#include "cmd/output.h"
 #include "cmd/run_flags.h"
 #include "cmd/verbs.h"
 #include "engine/launch.h"
@@ -35,7 +36,7 @@ void say(std::string_view line) {
 }
 
 void report(const Error& error) {
-  log::error(cat("crun-lite run: ", error.what()));
+  log_error("crun-lite run: ", error);
   if (!error.remedy().empty()) say(error.remedy());
   if (error.kind() == ErrorKind::kUsage) say("Run 'crun-lite run --help' for more information");
 }

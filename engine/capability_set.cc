@@ -2,6 +2,7 @@
 #include "engine/capability_set.h"
 
 #include <algorithm>
+#include <cctype>
 #include <set>
 
 #include "base/error.h"
@@ -13,16 +14,24 @@ namespace {
 
 int number_of(const std::string& name) {
   if (const auto number = runtime::capability_number(name)) return *number;
-  const std::vector<std::string> near = nearest(name, runtime::capability_names(), 1);
+  std::string wanted = name;
+  std::ranges::transform(wanted, wanted.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  if (!wanted.starts_with("CAP_")) wanted = "CAP_" + wanted;
+  const std::vector<std::string> near = nearest(wanted, runtime::capability_names(), 1);
   Error error(ErrorKind::kUsage, "invalid capability: unknown capability: ", quote(name));
-  if (!near.empty()) error.with_remedy(cat("Did you mean ", near[0], "?"));
+  if (!near.empty()) error.with_remedy(cat("did you mean ", near[0], "?"));
   throw error;
+}
+
+bool is_all(const std::string& name) {
+  return to_lower(name) == "all";
 }
 
 std::set<int> numbers_of(const std::vector<std::string>& names, const std::set<int>& all) {
   std::set<int> out;
   for (const std::string& name : names) {
-    if (to_lower(name) == "all") {
+    if (is_all(name)) {
       out.insert(all.begin(), all.end());
     } else {
       out.insert(number_of(name));
@@ -32,10 +41,15 @@ std::set<int> numbers_of(const std::vector<std::string>& names, const std::set<i
 }
 
 bool names_all(const std::vector<std::string>& names) {
-  return std::ranges::any_of(names, [](const std::string& name) { return to_lower(name) == "all"; });
+  return std::ranges::any_of(names, is_all);
 }
 
 }  // namespace
+
+std::string known_capability(const std::string& name) {
+  if (!is_all(name)) (void)number_of(name);
+  return name;
+}
 
 std::vector<std::string> choose_capabilities(const SecurityOptions& options,
                                              const std::vector<std::string>& available) {

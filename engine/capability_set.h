@@ -15,4 +15,7 @@ namespace crunlite::engine {
 std::vector<std::string> choose_capabilities(const SecurityOptions& options,
                                              const std::vector<std::string>& available);
 
+// `name` itself when it is ALL or a capability's, with or without CAP_. Throws as above.
+std::string known_capability(const std::string& name);
+
 }  // namespace crunlite::engine

@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "engine/capability_set.h"
+#include "engine/defaults.h"
 #include "engine/yaml_document.h"
 #include "net/address.h"
 
@@ -27,7 +29,7 @@ auto parsed(const YamlNode& node, Parse parse) -> decltype(parse(std::string()))
   try {
     return parse(node.text());
   } catch (const Error& error) {
-    node.problem(error.what());
+    node.problem(cat(error.what(), error.remedy().empty() ? "" : cat("; ", error.remedy())));
     return {};
   }
 }
@@ -38,10 +40,16 @@ std::string absolute_path(const YamlNode& node) {
   return path;
 }
 
-std::vector<std::string> texts(const YamlNode& node) {
+std::vector<std::string> capabilities(const YamlNode& node) {
   std::vector<std::string> out;
-  for (const YamlNode& item : node.items()) out.push_back(item.text());
+  for (const YamlNode& item : node.items()) out.push_back(parsed(item, known_capability));
   return out;
+}
+
+std::optional<int64_t> memory_limit(const YamlNode& node) {
+  const int64_t bytes = parsed(node, parse_size);
+  if (bytes > 0 && bytes < kMinimumMemory) node.problem(kTooLittleMemory);
+  return bytes;
 }
 
 int64_t pids_limit(const YamlNode& node) {
@@ -63,7 +71,9 @@ NetworkMode network_mode(const YamlNode& node) {
 
 std::vector<std::string> subnets(const YamlNode& node, net::Family family) {
   std::vector<std::string> out;
-  for (const YamlNode& item : node.items()) {
+  const std::vector<YamlNode> items = node.items();
+  if (items.empty() && family == net::Family::kIpv4) node.problem("expected at least one subnet");
+  for (const YamlNode& item : items) {
     const auto subnet = net::Subnet::parse(item.text());
     if (!subnet || subnet->base.family() != family) {
       item.problem(cat("expected a subnet like ",
@@ -173,7 +183,7 @@ constexpr Key kKeys[] = {
     {"network.publish-address", [](const YamlNode& n, Config& c) { c.publish_address = address(n); }},
     {"network.dns", [](const YamlNode& n, Config& c) { c.run.dns = addresses(n); }},
 
-    {"limits.memory", [](const YamlNode& n, Config& c) { c.run.limits.memory = parsed(n, parse_size); }},
+    {"limits.memory", [](const YamlNode& n, Config& c) { c.run.limits.memory = memory_limit(n); }},
     {"limits.memory-swap",
      [](const YamlNode& n, Config& c) { c.run.limits.memory_swap = parsed(n, parse_size); }},
     {"limits.cpus", [](const YamlNode& n, Config& c) { c.run.limits.nano_cpus = parsed(n, parse_cpus); }},
@@ -186,8 +196,8 @@ constexpr Key kKeys[] = {
     {"run.env", read_env},
     {"run.ulimits", read_ulimits},
     {"run.shm-size", [](const YamlNode& n, Config& c) { c.run.shm_size = parsed(n, parse_size); }},
-    {"run.cap-add", [](const YamlNode& n, Config& c) { c.run.security.cap_add = texts(n); }},
-    {"run.cap-drop", [](const YamlNode& n, Config& c) { c.run.security.cap_drop = texts(n); }},
+    {"run.cap-add", [](const YamlNode& n, Config& c) { c.run.security.cap_add = capabilities(n); }},
+    {"run.cap-drop", [](const YamlNode& n, Config& c) { c.run.security.cap_drop = capabilities(n); }},
     {"run.seccomp", read_seccomp},
     {"run.apparmor", [](const YamlNode& n, Config& c) { c.run.security.apparmor = n.text(); }},
     {"run.no-new-privileges",

@@ -3,14 +3,19 @@
 // sysctls. Plain tables; spec_from_image puts them together with the image and the flags.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "oci/spec.h"
 
 namespace crunlite::engine {
 
+// Docker's; less does not even hold an init.
+constexpr int64_t kMinimumMemory = 6ll << 20;
+constexpr std::string_view kTooLittleMemory = "minimum memory limit allowed is 6MB";
 // Docker's fourteen, with "CAP_".
 std::vector<std::string> default_capabilities();
 // The union of what moby, podman and runc hide: each leaks or changes something of the host (CVE-2018-10892,

@@ -197,6 +197,8 @@ int launch(const Config& config, const RunOptions& options, const Say& say) {
   collect_abandoned(config, say);
   const image::Image image = find_image(launch, store);
 
+  // Before anything is on record: what refers to a state root that cannot be could never be taken down again.
+  with_context("prepare the state root", [&] { (void)make_own_dirs(config.state_root, 0700); });
   const LaunchedContainer container(reserve(launch, image), config, say);
   const ContainerDir& dir = container.dir();
   SpecFacts facts = facts_of_machine(options, dir);

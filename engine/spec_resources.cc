@@ -9,7 +9,6 @@
 namespace crunlite::engine {
 namespace {
 
-constexpr int64_t kMinimumMemory = 6ll << 20;  // docker's: less does not even hold an init
 constexpr int64_t kDefaultShm = 64ll << 20;
 constexpr uint64_t kCpuPeriod = 100'000;  // microseconds: the kernel's default
 constexpr uint64_t kSoftFiles = 1024;
@@ -18,7 +17,7 @@ constexpr uint64_t kMostFiles = 1u << 20;  // fs.nr_open's default
 void set_memory(const LimitOptions& limits, bool swap_limits, oci::MemoryResources& memory,
                 std::vector<std::string>& warnings) {
   if (limits.memory && *limits.memory > 0 && *limits.memory < kMinimumMemory) {
-    throw Error(ErrorKind::kUsage, "minimum memory limit allowed is 6MB");
+    throw Error(ErrorKind::kUsage, kTooLittleMemory);
   }
   const bool limited = limits.memory && *limits.memory > 0;
   if (limited) memory.limit = limits.memory;

@@ -59,8 +59,11 @@ YamlNode::YamlNode(const YamlNode& other)
     : document_(other.document_), node_(std::make_unique<YAML::Node>(*other.node_)), path_(other.path_) {}
 
 void YamlNode::problem(std::string_view what) const {
-  const std::string subject = path_.empty() ? std::string() : path_ + ": ";
-  document_->problems_.push_back(cat(place(document_->name_, node_->Mark()), subject, what));
+  const std::string subject =
+      cat(place(document_->name_, node_->Mark()), path_.empty() ? std::string() : path_ + ": ");
+  // One for each value: a list where a size should be is no bad size as well.
+  std::vector<std::string>& problems = document_->problems_;
+  if (problems.empty() || !problems.back().starts_with(subject)) problems.push_back(cat(subject, what));
 }
 
 bool YamlNode::is_null() const {

@@ -244,7 +244,7 @@ class Mistakes(RunTest):
     def test_flags(self):
         for flags, text in ((['--nosuch'], 'unknown flag: --nosuch'), (['-m', '1m'], '6MB'), (['-m', 'x'], 'invalid size'),
                             (['-d'], 'not in this version'), (['-p', '80:x'], 'invalid containerPort'),
-                            (['--cap-add', 'NET_ADMINN'], 'NET_ADMIN'), (['-w', 'rel'], 'absolute path'),
+                            (['--cap-add', 'net_adminn'], 'did you mean CAP_NET_ADMIN?'), (['-w', 'rel'], 'absolute path'),
                             (['--name', '-'], 'Invalid container name'), (['-e', '=x'], 'invalid environment variable'),
                             (['--network', 'nope'], 'bridge, host and none')):
             self.assert_fails(self.run_bb('true', flags=flags), 125, text)

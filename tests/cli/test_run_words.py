@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a newcomer who knows docker is told: each mistake answered with what, where, why and what to do."""
+import os
+
 from run_support import RunTest
 
 from support.harness import unittest
@@ -35,6 +37,22 @@ class Commands(RunTest):
 
     def test_a_file_for_load_needs_its_flag(self):
         self.assert_fails(self.cli('load', 'app.tar'), 1, 'crun-lite load -i app.tar')
+
+
+class Configuration(RunTest):
+    def config(self, text):
+        return {**os.environ, 'CRUN_LITE_CONFIG': self.write('c.yaml', text)}
+
+    def test_each_problem_has_a_line(self):
+        result = self.run_bb('true', env=self.config('runn: {}\nlimits: {memory: x}\n'))
+        self.assert_fails(result, 125)
+        self.assertEqual(len(result.err.splitlines()), 2, result)
+
+    def test_a_state_root_that_cannot_be(self):
+        env = self.config('state: {root: /dev/null/state}\n')
+        self.assert_fails(self.run_bb('true', env=env), 125, '/dev/null/state: Not a directory')
+        self.assertEqual(self.containers_left(), [])
+        self.assertEqual(self.assert_ok(self.run_bb('true')).err, '')
 
 
 if __name__ == '__main__':

@@ -60,6 +60,22 @@ TEST(Config, CollectsEveryProblemWithItsPlace) {
             "c.yaml:6:8: run.env: expected a mapping, found a list");
 }
 
+TEST(Config, OneProblemForEachValue) {
+  EXPECT_EQ(problem_of("limits: {memory: [1]}\n"),
+            "c.yaml:1:18: limits.memory: expected a single value, found a list");
+}
+
+TEST(Config, ChecksWhatTheFlagsWouldCheckLater) {
+  EXPECT_EQ(problem_of("limits: {memory: 5m}\n"),
+            "c.yaml:1:18: limits.memory: minimum memory limit allowed is 6MB");
+  EXPECT_EQ(
+      problem_of("run: {cap-drop: [all, NET_ADMINN]}\n"),
+      "c.yaml:1:23: run.cap-drop[1]: invalid capability: unknown capability: \"NET_ADMINN\"; did you mean "
+      "CAP_NET_ADMIN?");
+  EXPECT_EQ(problem_of("network: {ipv4-subnets: []}\n"),
+            "c.yaml:1:25: network.ipv4-subnets: expected at least one subnet");
+}
+
 TEST(Config, AWrongFileChangesNothing) {
   Config config;
   EXPECT_THROW(apply_config("limits: {memory: 1g, cpus: x}", "c.yaml", config), Error);
