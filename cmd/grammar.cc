@@ -16,6 +16,7 @@ bool read_flags(CLI::App& app, const Args& args) {
     print(app.help());
     return false;
   } catch (const CLI::ParseError& error) {
+    if (app.get_name().empty()) throw Error(ErrorKind::kUsage, error.what());
     throw Error(ErrorKind::kUsage, app.get_name(), ": ", error.what())
         .with_remedy(cat("see `", app.get_name(), " --help`"));
   }

@@ -16,7 +16,7 @@ class App;
 namespace crunlite::cmd {
 
 // For a verb with a grammar that Grammar cannot say. False: help was asked for and has been printed. Throws
-// Error(kUsage).
+// Error(kUsage), which says the name of the app when it has one.
 bool read_flags(CLI::App& app, const Args& args);
 
 class Grammar {

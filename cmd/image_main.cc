@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cmd/load.h"
+#include "cmd/output.h"
 #include "image/store.h"
 
 namespace crunlite::cmd {
@@ -63,7 +64,7 @@ int main(int argc, char** argv) {
   try {
     return crunlite::cmd::run({argv + 1, argv + argc});
   } catch (const crunlite::Error& error) {
-    return crunlite::cmd::fail(error.what(), error.remedy());
+    return crunlite::cmd::fail(error.what(), crunlite::cmd::remedy_of(error));
   } catch (const std::exception& error) {
     return crunlite::cmd::fail(error.what(), "");
   }

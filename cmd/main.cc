@@ -219,8 +219,10 @@ unsigned count_inherited_fds() {
 // What callers grep for: "crun-lite create failed: …".
 void report(const Error& error, std::string_view verb) {
   const bool named = verb == "create" || verb == "run";
-  const std::string remedy = error.remedy().empty() ? "" : cat(" (", error.remedy(), ")");
-  log_error(named ? cat("crun-lite ", verb, " failed: ") : "", error, remedy);
+  const std::string known = verb == "spec" ? error.remedy() : remedy_of(error);
+  const std::string remedy = known.empty() ? "" : cat(" (", known, ")");
+  const bool says_so = std::string_view(error.what()).starts_with(cat("crun-lite ", verb, ":"));
+  log_error(named && !says_so ? cat("crun-lite ", verb, " failed: ") : "", error, remedy);
 }
 
 // `crun-lite help run` is `crun-lite run --help`.

@@ -18,6 +18,13 @@ void log_error(std::string_view prefix, const Error& error, std::string_view suf
   for (const std::string_view line : split(text, '\n')) log::error(cat(prefix, line, suffix));
 }
 
+std::string remedy_of(const Error& error) {
+  const auto* system = dynamic_cast<const SysError*>(&error);
+  const bool refused = system && (system->error() == EACCES || system->error() == EPERM);
+  if (error.remedy().empty() && refused && ::geteuid() != 0) return "crun-lite needs root: try it with sudo";
+  return error.remedy();
+}
+
 void print_json(const json::Value& document) {
   print(json::dump(document, json::Style::kIndented) + "\n");
 }

@@ -37,7 +37,7 @@ void say(std::string_view line) {
 
 void report(const Error& error) {
   log_error("crun-lite run: ", error);
-  if (!error.remedy().empty()) say(error.remedy());
+  if (const std::string remedy = remedy_of(error); !remedy.empty()) say(remedy);
   if (error.kind() == ErrorKind::kUsage) say("Run 'crun-lite run --help' for more information");
 }
 

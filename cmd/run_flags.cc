@@ -10,6 +10,7 @@
 #include "cmd/grammar.h"
 #include "engine/environment.h"
 #include "engine/values.h"
+#include "runtime/sysctl.h"
 
 namespace crunlite::cmd {
 namespace {
@@ -19,6 +20,7 @@ using Texts = std::vector<std::string>;
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 constexpr size_t kMostEnvFile = 4u << 20;
+constexpr size_t kMostShown = 200;
 
 // Flags as they were written, where the value needs more than copying.
 struct RunFlags {
@@ -98,6 +100,13 @@ void add_security_flags(CLI::App& app, RunOptions& options, RunFlags& flags) {
   add_list(app, "--sysctl", flags.sysctls, "NAME=VALUE");
 }
 
+// config.json is JSON and cannot say anything else; changing a byte of a path or a value silently is no
+// option.
+void check_utf8(const std::string& text) {
+  if (valid_utf8(text) == text) return;
+  throw Error(ErrorKind::kUsage, "not UTF-8: ", quote(text.substr(0, kMostShown)));
+}
+
 // docker's frame around what is wrong with a value.
 template <class Parse>
 auto flag_value(const char* flag, const std::string& text, Parse parse) {
@@ -146,6 +155,19 @@ void append_pairs(const char* flag, const Texts& texts, Pairs& to) {
   for (const std::string& text : texts) to.push_back(flag_value(flag, text, key_and_value));
 }
 
+void check_sysctl(const std::string& key, const std::string& value) {
+  std::string problem;
+  (void)runtime::parse_sysctl(key, value, problem);
+  if (!problem.empty()) throw Error(ErrorKind::kUsage, "--sysctl: ", problem);
+}
+
+// The shape alone (cpuset(7), "List format"): which CPUs there are is for the kernel to say.
+void check_cpu_list(const char* flag, const std::string& text) {
+  if (text.find_first_not_of("0123456789,-") == std::string::npos) return;
+  throw Error(ErrorKind::kUsage, "invalid argument ", quote(text), " for \"", flag,
+              "\" flag: expected a list like 0-2,4");
+}
+
 void apply_env(const RunFlags& flags, RunOptions& options) {
   for (const std::string& path : flags.env_files) {
     const std::string content = read_file(AT_FDCWD, path, kMostEnvFile);
@@ -156,6 +178,7 @@ void apply_env(const RunFlags& flags, RunOptions& options) {
   for (const std::string& text : flags.env) {
     if (auto entry = engine::parse_env(text, variable_of_caller)) options.env.push_back(std::move(*entry));
   }
+  for (const engine::EnvEntry& entry : options.env) check_utf8(cat(entry.first, '=', entry.second));
 }
 
 std::string working_directory_of_caller() {
@@ -228,13 +251,72 @@ void check_what_is_missing(const RunFlags& flags, const RunOptions& options) {
   }
 }
 
+// docker's flags that are not here; the others are typing mistakes.
+constexpr std::string_view kMissing[] = {"-a",
+                                         "-P",
+                                         "--attach",
+                                         "--blkio-weight",
+                                         "--cgroupns",
+                                         "--cpu-period",
+                                         "--cpu-quota",
+                                         "--detach-keys",
+                                         "--dns-option",
+                                         "--dns-search",
+                                         "--domainname",
+                                         "--expose",
+                                         "--gpus",
+                                         "--health-cmd",
+                                         "--ip",
+                                         "--ip6",
+                                         "--ipc",
+                                         "--isolation",
+                                         "--label-file",
+                                         "--link",
+                                         "--log-driver",
+                                         "--log-opt",
+                                         "--mac-address",
+                                         "--memory-swappiness",
+                                         "--mount",
+                                         "--network-alias",
+                                         "--no-healthcheck",
+                                         "--oom-kill-disable",
+                                         "--pid",
+                                         "--platform",
+                                         "--publish-all",
+                                         "-q",
+                                         "--quiet",
+                                         "--restart",
+                                         "--runtime",
+                                         "--sig-proxy",
+                                         "--stop-signal",
+                                         "--stop-timeout",
+                                         "--storage-opt",
+                                         "--userns",
+                                         "--uts",
+                                         "--volume-driver",
+                                         "--volumes-from"};
+
+[[noreturn]] void refuse_flag(const CLI::App& app, const std::string& argument) {
+  const std::string flag = argument.substr(0, argument.find('='));
+  if (std::ranges::find(kMissing, flag) != std::end(kMissing)) {
+    throw Error(ErrorKind::kUsage, "flag ", flag, " of docker is not in this version");
+  }
+  Error error(ErrorKind::kUsage, "unknown flag: ", printable(argument));
+  std::vector<std::string> known;
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  const Texts near = flag.size() > 3 ? nearest(flag, known, 1) : Texts();
+  if (!near.empty()) error.with_remedy(cat("Did you mean ", near.front(), "?"));
+  throw error;
+}
+
 // The first argument that is no flag is the image; all that follows is the command, whatever it looks like.
-void take_image_and_command(const Args& rest, RunOptions& options) {
+void take_image_and_command(const CLI::App& app, RunOptions& options) {
+  const Args rest = app.remaining();
   if (rest.empty()) {
     throw Error(ErrorKind::kUsage, "\"crun-lite run\" requires at least 1 argument: the image");
   }
-  if (rest.front().starts_with('-'))
-    throw Error(ErrorKind::kUsage, "unknown flag: ", printable(rest.front()));
+  if (rest.front().starts_with('-')) refuse_flag(app, rest.front());
   options.image = rest.front();
   options.command.assign(rest.begin() + 1, rest.end());
 }
@@ -274,7 +356,8 @@ std::optional<RunOptions> parse_run(const Args& args, const RunOptions& defaults
   RunOptions options = defaults;
   RunFlags flags;
   Lists lists(options);
-  CLI::App app("Runs a container from an image until it ends.", "crun-lite run");
+  for (const std::string& argument : args) check_utf8(argument);
+  CLI::App app("Runs a container from an image until it ends.");
   app.formatter(std::make_shared<RunUsage>());
   app.prefix_command();
   app.set_help_flag("--help", "this text");
@@ -287,7 +370,7 @@ std::optional<RunOptions> parse_run(const Args& args, const RunOptions& defaults
   lists.put_back();
   if (app.count("--entrypoint") > 0) options.entrypoint = flags.entrypoint;
 
-  take_image_and_command(app.remaining(), options);
+  take_image_and_command(app, options);
   apply_network(flags, options);
   apply_limits(flags, options);
   apply_env(flags, options);
@@ -295,6 +378,9 @@ std::optional<RunOptions> parse_run(const Args& args, const RunOptions& defaults
   append_pairs("-l, --label", flags.labels, options.labels);
   append_pairs("--annotation", flags.annotations, options.annotations);
   append_pairs("--sysctl", flags.sysctls, options.sysctls);
+  for (const auto& [key, value] : options.sysctls) check_sysctl(key, value);
+  check_cpu_list("--cpuset-cpus", options.limits.cpuset_cpus);
+  check_cpu_list("--cpuset-mems", options.limits.cpuset_mems);
   for (const std::string& text : flags.security) apply_security_option(text, options.security);
   check_what_is_missing(flags, options);
   return options;

@@ -47,13 +47,23 @@ std::string resolv_conf_text(const RunOptions& options, const net::NetAttachment
   return out.content;
 }
 
+std::vector<net::PortMapping> parse_published(const std::string& text) {
+  try {
+    return net::parse_publish(text);
+  } catch (Error& error) {
+    error.prepend(cat("invalid argument ", quote(text), " for \"-p, --publish\" flag"));
+    error.with_remedy("It is written [[ip:][hostPort]:]containerPort[/tcp|udp|sctp], for example 8080:80.");
+    throw;
+  }
+}
+
 }  // namespace
 
 std::vector<net::PortMapping> requested_ports(const Config& config, const RunOptions& options,
                                               const Say& say) {
   std::vector<net::PortMapping> out;
   for (const std::string& text : options.publish) {
-    for (net::PortMapping mapping : net::parse_publish(text)) {
+    for (net::PortMapping mapping : parse_published(text)) {
       if (!mapping.host_address && !config.publish_address.empty()) {
         mapping.host_address = net::Address::parse(config.publish_address);
       }

@@ -9,7 +9,8 @@ std::optional<EnvEntry> parse_env(std::string_view text, const LookUpVariable& l
   const size_t equals = text.find('=');
   const std::string name(text.substr(0, equals));
   if (name.empty() || text.find('\0') != std::string_view::npos) {
-    throw Error(ErrorKind::kUsage, "invalid environment variable: ", printable(text));
+    constexpr size_t kMostShown = 200;  // of a file given by mistake
+    throw Error(ErrorKind::kUsage, "invalid environment variable: ", printable(text.substr(0, kMostShown)));
   }
   if (equals != std::string_view::npos) return EnvEntry{name, std::string(text.substr(equals + 1))};
   const char* value = look_up(name);

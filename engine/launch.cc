@@ -35,15 +35,15 @@ struct Launch {
 
 image::Image find_image(const Launch& launch, const image::Store& store) {
   if (std::optional<image::Image> found = store.find(launch.options.image)) return std::move(*found);
-  launch.say(cat("Unable to find image '", image::parse_reference_or_latest(launch.options.image).familiar(),
-                 "' locally"));
   try {
     return store.require(launch.options.image);
-  } catch (Error& error) {
+  } catch (const Error& error) {
     constexpr std::string_view kLoad =
-        "`crun-lite load -i FILE` brings an image in (this version does not pull)";
-    error.with_remedy(error.remedy().empty() ? std::string(kLoad) : cat(error.remedy(), "; ", kLoad));
-    throw;
+        "`crun-lite load -i FILE` brings an image in: this version does not pull";
+    // The words of docker, for whom they would begin a pull.
+    throw Error(error.kind(), "Unable to find image '",
+                image::parse_reference_or_latest(launch.options.image).familiar(), "' locally")
+        .with_remedy(error.remedy().empty() ? std::string(kLoad) : cat(error.remedy(), " Otherwise ", kLoad));
   }
 }
 

@@ -112,7 +112,18 @@ uint32_t random_number() {
   return number;
 }
 
-std::vector<ReservedPort> reserve_one(const PortMapping& mapping, const ReserveOptions& options) {
+// It is this container that has the port: `-p 80:80 -p 80:81`.
+void refuse_second(const PublishedPort& port, const std::vector<ReservedPort>& reserved) {
+  const auto same = [&](const ReservedPort& other) {
+    return other.port.protocol == port.protocol && other.port.host_port == port.host_port;
+  };
+  if (std::ranges::none_of(reserved, same)) return;
+  throw Error(ErrorKind::kUsage, "Bind for ", endpoint_text(port.host_address, port.host_port),
+              " failed: this container is to have the port twice");
+}
+
+std::vector<ReservedPort> reserve_one(const PortMapping& mapping, const ReserveOptions& options,
+                                      const std::vector<ReservedPort>& reserved) {
   Attempt attempt(mapping, options.ipv6);
   const bool any = mapping.host_first == 0;
   const uint16_t first = any ? kEphemeralFirst : mapping.host_first;
@@ -128,6 +139,7 @@ std::vector<ReservedPort> reserve_one(const PortMapping& mapping, const ReserveO
     throw Error(ErrorKind::kExists, "Bind for ",
                 mapping.host_address.value_or(Address::any(Family::kIpv4)).to_string(), ':', first, '-', last,
                 " failed: all ports are allocated");
+  if (attempt.error() == EADDRINUSE) refuse_second(attempt.failed(), reserved);
   throw_taken(attempt.failed(), attempt.error(), options);
 }
 
@@ -140,7 +152,7 @@ std::vector<ReservedPort> reserve_ports(const std::vector<PortMapping>& mappings
     // `-p 80:80 -p 80:80` is one wish said twice.
     const auto same = mappings.begin() + static_cast<long>(i);
     if (std::find(mappings.begin(), same, *same) != same) continue;
-    for (ReservedPort& port : reserve_one(*same, options)) reserved.push_back(std::move(port));
+    for (ReservedPort& port : reserve_one(*same, options, reserved)) reserved.push_back(std::move(port));
   }
   return reserved;
 }

@@ -272,7 +272,7 @@ class Mistakes(RunTest):
         self.assert_ok(self.cli('load', '-i', archive, env=env))
         self.assertEqual(self.assert_ok(self.run_bb('echo', 'hi', image='own', env=env)).out, 'hi\n')
         self.assertEqual(os.listdir(self.path('store/containers')), [])
-        self.assert_fails(self.run_bb('true', image='own'), 125, 'No such image')
+        self.assert_fails(self.run_bb('true', image='own'), 125, 'Unable to find image')
 
 
 if __name__ == '__main__':

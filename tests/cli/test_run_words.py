@@ -4,7 +4,7 @@ import os
 
 from run_support import RunTest
 
-from support.harness import unittest
+from support.harness import paths, unittest
 
 
 class Commands(RunTest):
@@ -37,6 +37,49 @@ class Commands(RunTest):
 
     def test_a_file_for_load_needs_its_flag(self):
         self.assert_fails(self.cli('load', 'app.tar'), 1, 'crun-lite load -i app.tar')
+
+
+class Flags(RunTest):
+    def refused(self, flags, *texts, **options):
+        result = self.assert_fails(self.run_bb('true', flags=flags, **options), 125, *texts)
+        self.assertEqual(result.err.count('crun-lite run: '), 1, result)
+        return result
+
+    def test_an_image_that_is_not_there_is_one_error(self):
+        result = self.refused([], "crun-lite run: Unable to find image 'bbb:latest' locally\n",
+                              'did you mean bb:latest? Otherwise `crun-lite load -i FILE` brings', image='bbb')
+        self.assertEqual(len(result.err.splitlines()), 2, result)
+
+    def test_flags_that_are_not_there(self):
+        self.refused(['--hostnam=x'], 'unknown flag: --hostnam=x', 'Did you mean --hostname?')
+        self.refused(['--mount', 'type=bind,src=/tmp,dst=/x'], 'flag --mount of docker is not in this version')
+        self.refused(['--restart=always'], 'flag --restart of docker is not in this version')
+
+    def test_values_name_their_flag(self):
+        self.refused(['-p', 'abc'], 'invalid argument "abc" for "-p, --publish" flag: invalid containerPort: abc',
+                     '8080:80')
+        self.refused(['--oom-score-adj', '2000'], 'crun-lite run: --oom-score-adj: Value 2000 not in range -1000 to 1000')
+        self.refused(['--cpuset-cpus', 'x'], 'invalid argument "x" for "--cpuset-cpus" flag: expected a list like 0-2,4')
+        self.refused(['--sysctl', 'kernel.panic=1'], '--sysctl: sysctl "kernel.panic" is not in a separate')
+
+    def test_one_port_twice(self):
+        self.refused(['-p', '127.0.0.1:5897:80', '-p', '127.0.0.1:5897:81'], 'this container is to have the port twice')
+
+    def test_bytes_that_json_cannot_hold(self):
+        self.refused(['-e', 'A=\udcff'], r'not UTF-8: "A=\xff"')
+        self.refused(['-e', 'FROM_CALLER'], env={**os.environ, 'FROM_CALLER': '\udcff'})
+        self.refused(['--env-file', self.write('env', b'A=\xff\n')], 'not UTF-8')
+
+    def test_a_program_for_an_env_file(self):
+        result = self.refused(['--env-file', self.write('program', bytes(5000))], ':1: invalid environment variable')
+        self.assertLess(len(result.err), 2000)
+
+    def test_without_root(self):
+        for args in (['run', 'bb'], ['load', '-i', '/dev/null']):
+            result = self.host.run(['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups',
+                                    str(paths.CRUN_LITE), *args])
+            self.assertIn('Permission denied', result.err)
+            self.assertIn('crun-lite needs root: try it with sudo', result.err)
 
 
 class Configuration(RunTest):
