@@ -188,6 +188,11 @@ Child create(const CreateOptions& options) {
   const ParentServices services{
       .proc = &proc,
       .cgroup_fd = placed_by_clone(record.cgroup, cgroup) ? cgroup.clone_fd() : -1,
+      .note =
+          [&](pid_t pid) {
+            record.init = identify(proc, pid);
+            dir.note_init(record.init);
+          },
       .place_in_cgroup = [&](pid_t pid) { cgroup.join(pid, InV2::kNo); },
       .run_runtime_hooks =
           [&](pid_t pid) {
@@ -201,7 +206,6 @@ Child create(const CreateOptions& options) {
   SpawnedInit init =
       with_context("unable to start container process", [&] { return spawn_init(plan, services); });
 
-  record.init = identify(proc, init.pid());
   record.phase = Record::Phase::kCreated;
   dir.write(record);
   write_pid_file(options.pid_file, init.pid());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `delete`. With --force it works from whatever is there: a whole record, a half-made container, a damaged
-// record (then the cgroups are found by the mark they carry), or nothing at all; any number of them may run
-// at once.
+// record (then the cgroups are found by the mark they carry, the init by its note), or nothing at all; any
+// number of them may run at once.
 #include <poll.h>
 
 #include "base/error.h"
@@ -31,20 +31,22 @@ void kill_and_wait(const std::optional<UniqueFd>& process, const std::string& id
 
 // The record, or what stands in for it when it is damaged or was never written.
 Record read_or_discover(const StateDir& dir, const Ref& container, const Proc& proc) {
+  Record record;
   try {
-    return dir.read();
+    record = dir.read();
   } catch (const Error& error) {
     log::warning(error.what());
-    Record record{.id = container.id, .cgroup = discover_cgroup(container.id, dir.path(), proc)};
-    return record;
+    record = {.id = container.id, .cgroup = discover_cgroup(container.id, dir.path(), proc)};
   }
+  if (record.init.pid == 0) record.init = dir.noted_init().value_or(ProcessId{});
+  return record;
 }
 
-void end_processes(const StateDir& dir, const Record& record, Cgroup& cgroup, const Proc& proc) {
-  const Situation now = situation_of(dir, record, proc);
+void end_processes(const Record& record, Cgroup& cgroup, const Proc& proc) {
+  const std::optional<UniqueFd> init = open_if_alive(proc, record.init);
   // First the whole cgroup: that also thaws it, and a frozen process does not die.
   cgroup.kill_all(SIGKILL);
-  kill_and_wait(now.init, record.id);
+  kill_and_wait(init, record.id);
 }
 
 void require_deletable(oci::Status status, const std::string& id) {
@@ -58,7 +60,7 @@ void require_deletable(oci::Status status, const std::string& id) {
 // With the lock held.
 void destroy(StateDir& dir, const Record& record, const Proc& proc) {
   Cgroup cgroup = Cgroup::open(record.cgroup);
-  end_processes(dir, record, cgroup, proc);
+  end_processes(record, cgroup, proc);
   cgroup.remove();
   dir.remove();
   run_poststop_hooks(record.poststop, hook_state(record, oci::Status::kStopped, 0));
@@ -81,7 +83,7 @@ void remove_stopped(StateDir& dir, const Ref& container) {
 void interrupt(StateDir& dir, const Ref& container, const Proc& proc) {
   const Record record = read_or_discover(dir, container, proc);
   Cgroup cgroup = Cgroup::open(record.cgroup);
-  end_processes(dir, record, cgroup, proc);
+  end_processes(record, cgroup, proc);
   if (!dir.lock_within(kPatience))
     throw Error(ErrorKind::kState, "another command still works on container ", container.id);
 }

@@ -142,6 +142,7 @@ class Conversation {
 
   void place() {
     const pid_t pid = child_.pid();
+    if (services_.note) services_.note(pid);
     if (plan_.namespaces.new_user) {
       if (services_.write_id_maps)
         services_.write_id_maps(pid);

@@ -14,6 +14,7 @@ namespace {
 
 constexpr const char* kRecordName = "state.json";
 constexpr const char* kLockName = "lock";
+constexpr const char* kInitName = "init";  // a link, of which only the text counts: made in one call
 constexpr size_t kRecordLimit = 4u << 20;
 
 Error no_such_container() {
@@ -155,6 +156,23 @@ void StateDir::write(const Record& record) const {
   with_context(cat("write the state of ", record.id), [&] {
     write_file_atomic(fd(), kRecordName, encode_record(record), 0600, Durability::kRename);
   });
+}
+
+void StateDir::note_init(const ProcessId& id) const {
+  const std::string text = cat(id.pid, " ", id.start_time, " ", id.boot_id);
+  check(sys::symlink_at(text.c_str(), fd(), kInitName), "write ", path_, "/", kInitName);
+}
+
+std::optional<ProcessId> StateDir::noted_init() const {
+  char text[256];
+  const sys::Result<size_t> size = sys::readlink_at(fd(), kInitName, text, sizeof text);
+  if (!size.ok()) return std::nullopt;
+  const std::vector<std::string_view> parts = split(std::string_view(text, *size), ' ');
+  if (parts.size() != 3) return std::nullopt;
+  const auto pid = parse_number<pid_t>(parts[0]);
+  const auto start_time = parse_number<uint64_t>(parts[1]);
+  if (!pid || !start_time) return std::nullopt;
+  return ProcessId{.pid = *pid, .start_time = *start_time, .boot_id = std::string(parts[2])};
 }
 
 void StateDir::remove() {

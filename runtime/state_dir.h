@@ -54,6 +54,11 @@ class StateDir {
   Record read() const;
   void write(const Record& record) const;
 
+  // Which process the init is, kept beside the record: written before it can outlive us, and still there when
+  // the record is damaged. Without cgroups nothing else leads to it.
+  void note_init(const ProcessId& id) const;
+  std::optional<ProcessId> noted_init() const;
+
   // Somebody else has removed it since we opened it.
   bool gone() const;
   // Removes it with all its files; the lock goes last.

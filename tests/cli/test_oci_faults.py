@@ -193,6 +193,27 @@ class Damage(FaultTest):
                 self.assertEqual([], probe.cgroups(self.token))
                 self.assertEqual([], self.records())
 
+    def test_without_cgroups_too(self):
+        # Nothing but the state directory leads to the container then: success with a survivor would be a lie.
+        prefix = [*self._oci_argv(), '--cgroup-manager', 'disabled']
+        for content in (b'', b'{"version": 1, "phase": "crea'):
+            bundle, name = self.bundle(['/bin/sleep', '1000']), self.container()
+            del bundle.config['linux']['resources']
+            bundle.config['mounts'] = [m for m in bundle.config['mounts'] if m['type'] != 'cgroup']
+            bundle.write()
+            started = self.background([*prefix, 'run', '--detach', '--bundle', bundle.path, '--pid-file',
+                                       self.path('pid'), name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self.assertEqual(0, started.wait(timeout=DEADLINE))
+            with open(self.path('pid'), encoding='ascii') as f:
+                pid = int(f.read())
+            self.assertTrue(process.alive(pid))
+            with open(os.path.join(self.root, name, 'state.json'), 'wb') as f:
+                f.write(content)
+            self.assert_ok(self.oci('delete', '--force', name))
+            process.reap_orphans()
+            self.assertFalse(process.alive(pid))
+            self.assertEqual([], self.records())
+
     def test_remains_of_a_reservation(self):
         name = self.container()
         os.mkdir(os.path.join(self.root, name), 0o700)
