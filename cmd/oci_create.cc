@@ -9,7 +9,7 @@ int oci_create(const Globals& globals, const Args& args) {
   runtime::CreateOptions options;
   add_create_flags(grammar, options);
   grammar.ignored_flag("--no-subreaper");
-  if (!grammar.read(args)) return 0;
+  if (!grammar.read(as_go_reads_them(args))) return 0;
   complete_create_options(globals, options);
   // It waits for `start`; our caller's subreaper is its parent from now on.
   runtime::create(options).detach();

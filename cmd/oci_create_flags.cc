@@ -26,6 +26,11 @@ void check_descriptors(unsigned promised, unsigned inherited) {
 
 }  // namespace
 
+Args as_go_reads_them(Args args) {
+  std::ranges::replace(args, "-no-subreaper", "--no-subreaper");
+  return args;
+}
+
 void add_create_flags(Grammar& grammar, runtime::CreateOptions& options) {
   grammar.required("container-id", options.container.id, "a name for the container");
   grammar.option("-b,--bundle", options.bundle, "DIR",

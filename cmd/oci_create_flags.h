@@ -9,6 +9,10 @@
 
 namespace crunlite::cmd {
 
+// go-runc writes -no-subreaper with one dash, which Go's flag package does not mind and CLI11 would read as
+// short flags.
+Args as_go_reads_them(Args args);
+
 void add_create_flags(Grammar& grammar, runtime::CreateOptions& options);
 
 // What the environment and the global flags say about it. Throws Error(kUsage) when a descriptor that

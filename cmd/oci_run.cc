@@ -14,7 +14,7 @@ int oci_run(const Globals& globals, const Args& args) {
   grammar.flag("-d,--detach", options.detach, "do not wait for its end");
   grammar.flag("--keep", options.keep, "keep the container's record when it has ended");
   grammar.flag("--no-subreaper", no_subreaper, "leave the container's orphans to somebody else");
-  if (!grammar.read(args)) return 0;
+  if (!grammar.read(as_go_reads_them(args))) return 0;
   complete_create_options(globals, options.create);
   options.subreaper = !no_subreaper;
   return runtime::run(options);

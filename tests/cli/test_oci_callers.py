@@ -86,6 +86,13 @@ class Callers(CallerTest):
                          (state['status'], state['bundle'], state['rootfs']))
         self.call_ok('--root', self.root, 'delete', name)
 
+    def test_go_runc_writes_one_dash(self):
+        for flag in ('-no-subreaper', '--no-subreaper'):
+            result = self.run_bundle(self.bundle().sh('echo out'), flag)
+            self.assertEqual((0, 'out\n'), (result.code, result.out), result)
+            name, created = self.create(self.bundle(), flag)
+            self.assert_ok(created)
+
     def test_explicit_oci_and_other_names(self):
         bundle = self.bundle().sh('echo out')
         self.call_ok('oci', 'run', '--bundle', bundle.path, self.container())
