@@ -6,7 +6,9 @@ import hashlib
 import json
 import os
 import re
+import signal
 import subprocess
+import time
 
 from support.harness import DEADLINE, RuntimeTest, probe, process, wait_until
 
@@ -72,6 +74,45 @@ class Concurrency(FaultTest):
         self.assert_ok(self.oci('delete', '--force', name))
         self.assertEqual(1, creating.wait(timeout=10))
         self.assertEqual([], self.records())
+
+
+class Signals(FaultTest):
+    """T43: what does not end a process does not change what it does either."""
+    own_only = True
+
+    def storm(self, started, signals):
+        """Sends them in turn until the process has ended; how many that were."""
+        sent = 0
+        while started.poll() is None:
+            started.send_signal(signals[sent % len(signals)])
+            sent += 1
+            time.sleep(0.0005)
+        return sent
+
+    def test_foreground(self):
+        storms = ([signal.SIGSTOP, signal.SIGCONT], [signal.SIGWINCH, signal.SIGCHLD, signal.SIGURG],
+                  [signal.SIGCONT, signal.SIGCHLD])
+        bundle = self.bundle().sh('echo begun; sleep 0.1; (sleep 0 & sleep 0 &); echo ended; exit 7')
+        for signals in storms:
+            sent = 0
+            for _ in range(10):
+                started = self.background([*self._oci_argv(), 'run', '--bundle', bundle.path, self.container()],
+                                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                sent += self.storm(started, signals)
+                self.assertEqual((7, b'begun\nended\n'), (started.returncode, started.stdout.read()))
+            self.assertGreater(sent, 100)
+
+    def test_create_and_delete(self):
+        bundle = self.bundle(['/bin/sleep', '1000'])
+        for _ in range(10):
+            name = self.container()
+            for words in (['create', '--bundle', bundle.path, name], ['start', name], ['delete', '--force', name]):
+                started = self.background([*self._oci_argv(), *words], stdout=subprocess.DEVNULL,
+                                          stderr=subprocess.PIPE if words[0] == 'delete' else subprocess.DEVNULL)
+                self.storm(started, [signal.SIGSTOP, signal.SIGCONT, signal.SIGWINCH, signal.SIGCHLD])
+                self.assertEqual(0, started.returncode, words)
+            process.reap_orphans()
+            self.assertEqual([], self.records())
 
 
 class Sweep(FaultTest):

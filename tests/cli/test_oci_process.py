@@ -1,9 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """The container's process as its config.json describes it, whatever state the caller is in, and what it cannot reach
 because of that."""
+import fcntl
 import os
+import pty
+import resource
+import signal
+import stat
+import subprocess
+import termios
 
-from support.harness import RuntimeTest
+from support.harness import DEADLINE, RuntimeTest, run
+
+INJECT = """
+#include <errno.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+int main(void) {
+  char letter = 'x', selection = 2;
+  for (int fd = 0; fd < 3; ++fd) {
+    puts(ioctl(fd, TIOCSTI, &letter) == -1 ? "refused" : "done");
+    puts(ioctl(fd, TIOCLINUX, &selection) == -1 ? "refused" : "done");
+  }
+}
+"""
 
 
 class NoPivot(RuntimeTest):
@@ -40,3 +60,88 @@ class Unsaid(RuntimeTest):
         bundle = self.bundle().sh('umask')
         bundle.config['process']['user']['umask'] = 0o027
         self.assertEqual('0027\n', self.run_bundle(bundle.write()).out)
+
+
+class OddCaller(RuntimeTest):
+    """The same process comes out whatever state the caller is in. (runc 1.1 hands its signal mask on.)"""
+    own_only = True
+
+    LOOK = ('exec > /seen 2>&1; grep -E "^(Uid|Gid|Groups|SigBlk|SigIgn|SigCgt|Cap|NoNewPrivs|Seccomp)" '
+            '/proc/self/status; umask; pwd; ulimit -n; ulimit -Hn; env; ls /proc/self/fd; '
+            'cut -d " " -f 6 /proc/self/stat; echo end')
+
+    def seen(self, prepare=None, script='exec "$@"'):
+        bundle = self.bundle().sh(self.LOOK)
+        bundle.config['root']['readonly'] = False
+        bundle.config['process']['user']['additionalGids'] = [44]
+        bundle.write()
+        argv = ['sh', '-c', script, 'sh', *self._oci_argv(), 'run', '--bundle', bundle.path, self.container()]
+        result = run(argv, preexec_fn=prepare)
+        self.assertEqual(0, result.code, result)
+        return (bundle.rootfs / 'seen').read_text()
+
+    def test_every_kind(self):
+        def ignored_and_blocked():
+            for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1):
+                signal.signal(number, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_BLOCK, set(range(1, 65)) - {32, 33})
+
+        def no_directory():
+            os.mkdir(self.path('gone'))
+            os.chdir(self.path('gone'))
+            os.rmdir(self.path('gone'))
+
+        cases = {
+            'groups': {'prepare': lambda: os.setgroups([4, 24, 27])},
+            'signals': {'prepare': ignored_and_blocked},
+            'umask 0': {'prepare': lambda: os.umask(0)},
+            'umask 0777': {'prepare': lambda: os.umask(0o777)},
+            'few descriptors': {'prepare': lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 1024))},
+            'small stack': {'prepare': lambda: resource.setrlimit(resource.RLIMIT_STACK, (1 << 20, 1 << 20))},
+            'deleted working directory': {'prepare': no_directory},
+            'environment': {'script': 'A=B LD_PRELOAD=/none LISTEN_FDS=3 LISTEN_PID=1 NOTIFY_SOCKET= exec "$@"'},
+            'descriptors': {'script': 'exec 5</etc 8</proc 9</; exec "$@"'},
+            'closed 0': {'script': 'exec "$@" <&-'},
+            'closed 0, 1 and 2': {'script': 'exec "$@" <&- >&- 2>&-'},
+        }
+        normal = self.seen()
+        self.assertTrue(normal.endswith('end\n'), normal)
+        for what, odd in cases.items():
+            with self.subTest(what):
+                self.assertEqual(normal, self.seen(**odd))
+
+    def test_records_are_private_whatever_the_umask(self):
+        name, created = self.create(self.bundle(['/bin/sleep', '1000']), preexec_fn=lambda: os.umask(0))
+        self.assert_ok(created)
+        self.assertEqual(0o700, os.stat(self.path('state', name)).st_mode & 0o777)
+        for entry in os.scandir(self.path('state', name)):
+            mode = entry.stat(follow_symlinks=False).st_mode
+            self.assertTrue(stat.S_ISLNK(mode) or mode & 0o077 == 0, (entry.name, oct(mode)))
+
+
+class Terminal(RuntimeTest):
+
+    def test_input_cannot_be_pushed_into_the_callers_terminal(self):
+        # TIOCSTI (CVE-2017-5226): only the session that a terminal belongs to may, and CAP_SYS_ADMIN.
+        master, slave = pty.openpty()
+        self.addCleanup(os.close, master)
+        bundle = self.bundle(['/inject'])
+        source = self.write('inject.c', INJECT)
+        self.assert_ok(run(['cc', '-static', '-o', bundle.rootfs / 'inject', source]))
+        argv = [*self._oci_argv(), 'run', '--bundle', bundle.path, self.container()]
+
+        def own_terminal():
+            os.setsid()
+            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+        started = subprocess.Popen([str(a) for a in argv], stdin=slave, stdout=slave, stderr=slave,
+                                   preexec_fn=own_terminal)
+        self.addCleanup(self._end, started)
+        self.assertEqual(0, started.wait(timeout=DEADLINE))
+        os.set_blocking(slave, False)
+        self.addCleanup(os.close, slave)
+        settings = termios.tcgetattr(slave)
+        settings[3] &= ~termios.ICANON
+        termios.tcsetattr(slave, termios.TCSANOW, settings)
+        with self.assertRaises(BlockingIOError):
+            self.fail(f'input from inside: {os.read(slave, 100)}')
+        self.assertEqual('refused\r\n' * 6, os.read(master, 1000).decode())
