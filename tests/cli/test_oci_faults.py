@@ -76,6 +76,61 @@ class Concurrency(FaultTest):
         self.assertEqual([], self.records())
 
 
+SWAPPER = """
+import ctypes, sys
+libc = ctypes.CDLL(None)
+a, b = (name.encode() for name in sys.argv[1:])
+while True:  # RENAME_EXCHANGE
+    libc.renameat2(-100, a, -100, b, 2)
+"""
+
+
+class Race(FaultTest):
+    """CVE-2021-30465: another container that shares a volume swaps a directory on the way to a mount point for a link
+    to the host while we mount. Refused or inside, never there."""
+    ROUNDS = int(os.environ.get('CRUN_LITE_RACE', '150'))
+
+    def setUp(self):
+        super().setUp()
+        self.victim = self.path('victim')
+        os.makedirs(self.path('volume/dir'))
+        os.makedirs(self.path('other'))
+        self.write('victim/sentinel', 'untouched')
+        os.symlink(self.victim, self.path('volume/link'))
+
+    def bundle_with_mounts(self):
+        # `touch`, because a mount that went astray is not in the container's view of its mounts.
+        bundle = self.bundle().sh('ls /vol/dir /vol/link /vol/dir/* 2>/dev/null; touch /vol/dir/sub/in 2>/dev/null; '
+                                  'cut -d " " -f 4,5 /proc/self/mountinfo; true')
+        bundle.config['root']['readonly'] = False
+        bundle.config['mounts'] += [
+            {'destination': '/vol', 'type': 'bind', 'source': self.path('volume'), 'options': ['rbind', 'rw']},
+            {'destination': '/vol/dir/sub', 'type': 'tmpfs', 'source': 'tmpfs', 'options': ['size=64k']},
+            {'destination': '/vol/dir/bound', 'type': 'bind', 'source': self.path('other'), 'options': ['bind']},
+            {'destination': '/vol/dir/file', 'type': 'bind', 'source': '/etc/hostname', 'options': ['bind', 'ro']}]
+        bundle.config['linux']['devices'] = [
+            {'path': '/vol/dir/null', 'type': 'c', 'major': 1, 'minor': 3, 'fileMode': 0o666, 'uid': 0, 'gid': 0}]
+        bundle.config['linux']['maskedPaths'] += ['/vol/dir/mask']
+        return bundle.write()
+
+    def test_swapped_mount_points(self):
+        before = probe.mounts(self.token)
+        swapper = self.background(['/usr/bin/python3', '-c', SWAPPER, self.path('volume/dir'),
+                                   self.path('volume/link')])
+        bundle, codes = self.bundle_with_mounts(), collections.Counter()
+        for _ in range(self.ROUNDS):
+            name = self.container()
+            result = self.oci('run', '--bundle', bundle.path, name)
+            codes[result.code] += 1
+            self.assertIn(result.code, (0, 1), result)
+            self.assertNotIn('sentinel', result.out)
+            self.assertEqual(['sentinel'], os.listdir(self.victim), result)
+        self.assertIsNone(swapper.poll())
+        self.assertEqual(before, probe.mounts(self.token))
+        self.assertEqual([], os.listdir(self.path('other')))
+        self.assertGreater(codes[0], 0, codes)
+
+
 class Signals(FaultTest):
     """T43: what does not end a process does not change what it does either."""
     own_only = True
