@@ -40,7 +40,27 @@ Status copy_up_into(const RootedDir& root, const MountOp& op, int hidden) {
   return mounted.ok() ? copy_directory(hidden, mounted->get()) : mounted.status();
 }
 
+// The kernel's default for a tmpfs, 1777, would open a directory that is closed: as with runc, what is there
+// before keeps its mode. Nothing for a directory that is still to be made.
+Status add_mode_of_target(const RootedDir& root, const MountOp& op, PathText& data) {
+  data.set(op.data);
+  if (!op.mode_of_target) return sys::kOk;
+  Result<UniqueFd> target = root.open(op.destination.c_str(), O_PATH);
+  if (target.error() == ENOENT) return sys::kOk;
+  if (!target.ok()) return target.status();
+  Result<struct stat> st = sys::fstat(target->get());
+  if (!st.ok()) return st.status();
+  char octal[] = "0000";
+  for (int digit = 0; digit < 4; ++digit)
+    octal[digit] = static_cast<char>('0' + ((st->st_mode >> (9 - 3 * digit)) & 7));
+  data.add(op.data.empty() ? "" : ",", "mode=", octal);
+  return sys::kOk;
+}
+
 Status mount_filesystem(const RootedDir& root, const MountOp& op, Note& note) {
+  PathText data;
+  if (Status st = add_mode_of_target(root, op, data); !st.ok()) return st;
+  if (data.truncated()) return Status(ENAMETOOLONG);
   Result<UniqueFd> target =
       open_mount_target(root, op.destination.c_str(), TargetKind::kDirectory, op.target);
   if (!target.ok()) return target.status();
@@ -53,7 +73,8 @@ Status mount_filesystem(const RootedDir& root, const MountOp& op, Note& note) {
   }
   // The working directory is the mount point itself: mount(2) by descriptor, without a path to be swapped.
   if (Status st = sys::fchdir(target->get()); !st.ok()) return st;
-  Status st = sys::mount(op.source.c_str(), ".", op.type.c_str(), op.flags, or_null(op.data));
+  Status st =
+      sys::mount(op.source.c_str(), ".", op.type.c_str(), op.flags, data.empty() ? nullptr : data.c_str());
   if (!st.ok() && op.bind_when_denied && (st.error() == EPERM || st.error() == EBUSY))
     return mount_bind(root, op, note);
   if (st.ok() && hidden.valid()) st = copy_up_into(root, op, hidden.get());

@@ -49,6 +49,7 @@ struct MountOp {
   bool allow_in_proc = false;     // one of the files below /proc that lxcfs replaces
   bool must_be_procfs = false;    // a bind over /proc itself: only another procfs
   bool copy_up = false;           // tmpcopyup: a tmpfs that starts with what it hides
+  bool mode_of_target = false;    // a tmpfs without a mode of its own: that of the directory it hides
   bool read_only_later = false;   // its mount points and devices have to be made first
   bool bind_when_denied = false;  // cgroup2 where the kernel refuses a new instance: bind `source` instead
   // The source as a detached tree made by the parent: where the child may not reach it (user namespaces), or

@@ -102,6 +102,11 @@ bool takes_label(std::string_view type) {
   return std::ranges::find(kWithout, type) == std::end(kWithout);
 }
 
+bool has_mode(std::string_view data) {
+  const std::vector<std::string_view> options = split(data, ',');
+  return std::ranges::any_of(options, [](std::string_view option) { return option.starts_with("mode="); });
+}
+
 MountOp plain_mount(const oci::Mount& mount, const MountOptions& options, const std::string& label,
                     const std::string& bundle) {
   MountOp op;
@@ -127,6 +132,7 @@ MountOp plain_mount(const oci::Mount& mount, const MountOptions& options, const 
     op.flags = options.flags;
     op.data = takes_label(op.type) ? with_label(options.data, label) : options.data;
     op.copy_up = options.copy_up && op.type == "tmpfs";
+    op.mode_of_target = op.type == "tmpfs" && !op.copy_up && !has_mode(options.data);
     if (op.type == "proc" || op.type == "sysfs") op.target = TargetRule::kRealDirectory;
   }
   // Mount points and devices are still to be made in them.

@@ -145,3 +145,23 @@ class Terminal(RuntimeTest):
         with self.assertRaises(BlockingIOError):
             self.fail(f'input from inside: {os.read(slave, 100)}')
         self.assertEqual('refused\r\n' * 6, os.read(master, 1000).decode())
+
+
+class Tmpfs(RuntimeTest):
+
+    def test_keeps_the_mode_of_what_it_hides(self):
+        if self.runtime_name == 'crun':
+            self.skipTest('crun 1.8 leaves it to the kernel, which makes all of them 1777')
+        bundle = self.bundle(['/bin/stat', '-c', '%a', '/root', '/home', '/tmp', '/given', '/made'])
+        bundle.config['root']['readonly'] = False
+        for path, mode in {'root': 0o700, 'home': 0o755, 'tmp': 0o1777, 'given': 0o700}.items():
+            os.makedirs(bundle.rootfs / path, exist_ok=True)
+            os.chmod(bundle.rootfs / path, mode)
+        bundle.config['mounts'] += [
+            {'destination': f'/{name}', 'type': 'tmpfs', 'source': 'tmpfs', 'options': ['nosuid', *more]}
+            for name, more in {'root': [], 'home': ['size=64k'], 'tmp': [], 'given': ['mode=711'], 'made': []}.items()]
+        out = self.assert_ok(self.run_bundle(bundle.write())).out.split()
+        self.assertEqual(['700', '755', '1777'], out[:3])
+        if self.runtime_name != 'runc':  # 1.1 does not even let mode= change it
+            self.assertEqual('711', out[3])
+        self.assertEqual('1777', out[4])
