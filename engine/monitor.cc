@@ -19,6 +19,13 @@ constexpr std::chrono::milliseconds kUntilReaping{50};
 // docker's: who presses Ctrl-C three times means it.
 constexpr int kInterruptsToKill = 3;
 
+// docker's between asking a container to end and ending it.
+constexpr std::chrono::seconds kUntilKilled{10};
+
+bool has_terminal() {
+  return sys::open_at(AT_FDCWD, "/dev/tty", O_RDWR | O_NOCTTY).ok();  // tty(4): ENXIO when there is none
+}
+
 bool is_interrupt(int signal) {
   return signal == SIGINT || signal == SIGTERM;
 }
@@ -39,7 +46,7 @@ bool is_forwarded(int signal) {
 
 }  // namespace
 
-Monitor::Monitor(Monitored monitored) : monitored_(std::move(monitored)) {
+Monitor::Monitor(Monitored monitored) : monitored_(std::move(monitored)), has_terminal_(has_terminal()) {
   loop_.add(monitored_.init.pidfd(), [this] { loop_.stop(); });
   const auto signals = [this] {
     return pollfd{reaper_timer_.valid() ? -1 : monitored_.signals.fd(), POLLIN, 0};
@@ -80,9 +87,17 @@ void Monitor::forward(int signal) {
   if (is_interrupt(signal) && ++interrupts_ == 1 && monitored_.hints) {
     start_timer(kUntilUnhandled, unhandled_timer_, [this, signal] { explain_unhandled(signal); });
   }
+  // A SIGHUP that somebody sends asks many a server to read its configuration again. This one does not.
+  if (signal == SIGHUP && has_terminal_ && !has_terminal()) terminal_has_gone();
   if (interrupts_ >= kInterruptsToKill) signal = SIGKILL;
   // ESRCH: it ended a moment ago, which is what the next turn of the loop will see.
   (void)sys::pidfd_send_signal(monitored_.init.pidfd(), signal);
+}
+
+void Monitor::terminal_has_gone() {
+  has_terminal_ = false;
+  start_timer(kUntilKilled, hangup_timer_,
+              [this] { (void)sys::pidfd_send_signal(monitored_.init.pidfd(), SIGKILL); });
 }
 
 // Not at once: a reaper that waits in sigwait(3) has no handler either, and ends very soon.

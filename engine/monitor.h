@@ -51,13 +51,17 @@ class Monitor {
   void start_timer(std::chrono::milliseconds time, UniqueFd& timer, std::function<void()> then);
   void explain_unhandled(int signal);
   void look_for_loopback_listeners();
+  // Nobody can press Ctrl-C any more.
+  void terminal_has_gone();
 
   Monitored monitored_;
   EventLoop loop_;
   UniqueFd listener_timer_;
   UniqueFd unhandled_timer_;
   UniqueFd reaper_timer_;
+  UniqueFd hangup_timer_;
   int interrupts_ = 0;
+  bool has_terminal_;
 };
 
 }  // namespace crunlite::engine

@@ -15,6 +15,13 @@ sigset_t forwarded_signals() {
   ::sigfillset(&set);
   for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS})
     ::sigdelset(&set, fault);
+  // What our caller ignores (nohup, `&` in a script) is not for the container either. Blocked, it would be
+  // queued all the same (signal(7)); left alone, it is dropped by the kernel.
+  for (int signal = 1; signal < NSIG; ++signal) {
+    struct sigaction action {};
+    const bool ignored = ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+    if (ignored && signal != SIGCHLD) ::sigdelset(&set, signal);
+  }
   return set;
 }
 

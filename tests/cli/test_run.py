@@ -230,6 +230,29 @@ class Terminals(RunTest):
         terminal.expect('pipe:')
         self.assertEqual(process.wait(timeout=10), 0)
 
+    def hang_up(self, *args, flags=(), before=()):
+        """The exit code after the terminal was closed in which the program said "ready"."""
+        terminal, slave = Terminal.pair()
+        self.addCleanup(os.close, slave)
+        argv = ['setsid', '--ctty', '--wait', *before, *self.argv(*args, flags=flags)]
+        process = self.background(argv, host=self.host, stdin=slave, stdout=slave, stderr=slave)
+        terminal.expect('ready')
+        terminal.close()
+        return process
+
+    def test_a_closed_terminal_ends_what_ignores_it(self):
+        # PID 1 has no handler for SIGHUP, and nobody is left to repeat it.
+        process = self.hang_up('sh', '-c', 'echo ready; exec sleep 60', flags=['-t'])
+        self.assertEqual(process.wait(timeout=20), 137)
+
+    def test_an_ignored_hangup_is_not_passed_on(self):
+        process = self.hang_up('sh', '-c', 'trap "exit 4" HUP; echo ready; while :; do sleep 0.05; done',
+                               before=['env', '--ignore-signal=HUP'], flags=['-t'])
+        with self.assertRaises(subprocess.TimeoutExpired):
+            process.wait(timeout=1)
+        self.cli('kill', self.container_id(), 'KILL')
+        self.assertEqual(process.wait(timeout=10), 137)
+
     def test_a_pipe_is_no_terminal(self):
         self.assert_fails(self.run_bb('sh', flags=['-it']), 125, 'the input device is not a TTY')
 
