@@ -12,6 +12,9 @@
 namespace crunlite::cmd {
 namespace {
 
+constexpr std::string_view kDigestPrefix = "sha256:";
+constexpr size_t kShortId = 12;
+
 struct LoadOptions {
   std::string input;
   bool quiet = false;  // accepted as docker does; there is no progress to leave out
@@ -40,7 +43,10 @@ void print_report(const engine::LoadReport& report) {
   }
   for (const engine::LoadedImage& image : report.images) {
     for (const std::string& name : image.names) print(cat("Loaded image: ", name));
-    if (image.names.empty()) print(cat("Loaded image ID: ", image.id));
+    if (!image.names.empty()) continue;
+    print(cat("Loaded image ID: ", image.id));
+    (void)sys::write_all(STDERR_FILENO, cat("hint: the archive has no name for this image: crun-lite run ",
+                                            image.id.substr(kDigestPrefix.size(), kShortId), "\n"));
   }
 }
 

@@ -90,7 +90,12 @@ ChosenDevices choose_devices(const std::vector<std::string>& flags) {
                   quote(flag.host), ": ", error_text(info.error()));
     }
     if (S_ISDIR(info->st_mode)) {
+      const size_t before = out.devices.size();
       add_directory(flag, 0, out);
+      if (out.devices.size() == before) {
+        throw Error(ErrorKind::kUsage, "error gathering device information while adding custom device ",
+                    quote(flag.host), ": no device nodes in that directory");
+      }
     } else if (is_device(*info)) {
       add_device(*info, flag.container, flag.access, out);
     } else {

@@ -126,6 +126,16 @@ void add_image(const ArchivedImage& image, const image::Store& store, image::Tra
   report.images.push_back(std::move(loaded));
 }
 
+// An index is read for its platform. An archive of docker has none, and each image's config speaks for
+// itself.
+void check_platform(const ArchivedImage& image, const oci::Platform& wanted) {
+  const oci::ImageConfig& config = image.decoded;
+  if (wanted.os.empty() || !image.manifest.empty() || config.architecture == wanted.architecture) return;
+  throw Error(ErrorKind::kNotFound, "no image for ", printable(wanted.os), "/",
+              printable(wanted.architecture), " in the archive; it has ", printable(config.os), "/",
+              printable(config.architecture));
+}
+
 }  // namespace
 
 LoadReport load_images(const image::Store& store, const LoadRequest& request) {
@@ -137,6 +147,7 @@ LoadReport load_images(const image::Store& store, const LoadRequest& request) {
                                .platform = request.platform};
     if (options.platform.os.empty()) options.platform = image::host_platform();
     const std::vector<ArchivedImage> images = image::read_images(*files, options);
+    for (const ArchivedImage& image : images) check_platform(image, request.platform);
     LoadReport report;
     report.warnings = load_layers(images, *files, store, transaction);
     for (const ArchivedImage& image : images) add_image(image, store, transaction, report);

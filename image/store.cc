@@ -80,6 +80,11 @@ void make_layout(int store, const std::string& root) {
   write_file_atomic(store, "version", kVersion, 0600, Durability::kSync);
 }
 
+std::string without_latest(const std::string& name) {
+  constexpr std::string_view kLatest = ":latest";
+  return name.ends_with(kLatest) ? name.substr(0, name.size() - kLatest.size()) : name;
+}
+
 }  // namespace
 
 Store Store::open(const std::string& root) {
@@ -176,8 +181,11 @@ std::optional<Image> Store::find(std::string_view user_reference) const {
 Image Store::require(std::string_view user_reference) const {
   if (std::optional<Image> image = find(user_reference)) return std::move(*image);
   Error error(ErrorKind::kNotFound, "No such image: ", printable(user_reference));
-  const std::string wanted = parse_reference_or_latest(user_reference).familiar();
-  const std::vector<std::string> near = nearest(wanted, names(), 3);
+  std::vector<std::string> known;
+  for (const std::string& name : names()) known.push_back(without_latest(name));
+  // As people write them, and without seven letters in common that say nothing.
+  const std::string wanted = without_latest(parse_reference_or_latest(user_reference).familiar());
+  const std::vector<std::string> near = nearest(wanted, known, 3);
   if (!near.empty()) error.with_remedy(cat("did you mean ", join(near, ", "), "?"));
   throw error;
 }

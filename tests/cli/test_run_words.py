@@ -4,7 +4,7 @@ import os
 
 from run_support import RunTest
 
-from support.harness import paths, unittest
+from support.harness import Image, paths, unittest
 
 
 class Commands(RunTest):
@@ -38,6 +38,18 @@ class Commands(RunTest):
     def test_a_file_for_load_needs_its_flag(self):
         self.assert_fails(self.cli('load', 'app.tar'), 1, 'crun-lite load -i app.tar')
 
+    def test_an_image_without_a_name(self):
+        image = Image()
+        result = self.assert_ok(self.cli('load', '-i', image.oci_archive(self.path('app.tar'))))
+        self.assertEqual(result.out, f'Loaded image ID: {image.id}\n')
+        self.assertIn(f'crun-lite run {image.id[7:19]}\n', result.err)
+        self.assertEqual(self.assert_ok(self.run_bb('echo', 'hi', image=image.id[7:19])).out, 'hi\n')
+
+    def test_an_archive_for_another_platform(self):
+        path = Image().docker_archive(self.path('app.tar'), 'app:1')
+        self.assert_fails(self.cli('load', '--platform', 'linux/arm64', '-i', path), 1,
+                          'no image for linux/arm64 in the archive; it has linux/amd64')
+
 
 class Flags(RunTest):
     def refused(self, flags, *texts, **options):
@@ -47,7 +59,7 @@ class Flags(RunTest):
 
     def test_an_image_that_is_not_there_is_one_error(self):
         result = self.refused([], "crun-lite run: Unable to find image 'bbb:latest' locally\n",
-                              'did you mean bb:latest? Otherwise `crun-lite load -i FILE` brings', image='bbb')
+                              'did you mean bb? Otherwise `crun-lite load -i FILE` brings', image='bbb')
         self.assertEqual(len(result.err.splitlines()), 2, result)
 
     def test_flags_that_are_not_there(self):
@@ -61,6 +73,9 @@ class Flags(RunTest):
         self.refused(['--oom-score-adj', '2000'], 'crun-lite run: --oom-score-adj: Value 2000 not in range -1000 to 1000')
         self.refused(['--cpuset-cpus', 'x'], 'invalid argument "x" for "--cpuset-cpus" flag: expected a list like 0-2,4')
         self.refused(['--sysctl', 'kernel.panic=1'], '--sysctl: sysctl "kernel.panic" is not in a separate')
+
+    def test_a_directory_without_devices(self):
+        self.refused(['--device', self.scratch], 'no device nodes in that directory')
 
     def test_one_port_twice(self):
         self.refused(['-p', '127.0.0.1:5897:80', '-p', '127.0.0.1:5897:81'], 'this container is to have the port twice')

@@ -111,7 +111,8 @@ def methods_of(file, class_name):
 
 def run_class(file, class_name, deadline, filters):
     """Starts the worker; returns (verdicts, seconds). A worker that dies or hangs is one failed test."""
-    argv = [paths.PYTHON, __file__, '--worker', file, class_name, *filters]
+    # A script's `tests/run &` ignores SIGINT, and what starts out ignored crun-lite does not pass on.
+    argv = ['env', '--default-signal=HUP,INT,QUIT', paths.PYTHON, __file__, '--worker', file, class_name, *filters]
     start = time.monotonic()
     try:
         result = run(argv, timeout=deadline)

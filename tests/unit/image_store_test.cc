@@ -79,7 +79,17 @@ TEST_F(StoreTest, SaysWhichNamesAreNear) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(), "No such image: pyton-docker");
-    EXPECT_EQ(error.remedy(), "did you mean python-docker:latest?");
+    EXPECT_EQ(error.remedy(), "did you mean python-docker?");
+  }
+}
+
+TEST_F(StoreTest, TheTagLatestMakesNoNamesNear) {
+  load(kId, {"vol", "nopw:2"});
+  try {
+    store_.require("app");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.remedy(), "");
   }
 }
 
