@@ -5,6 +5,7 @@
 #include <sys/personality.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/error.h"
 #include "runtime/rlimit_names.h"
@@ -120,12 +121,22 @@ HookPhasePlan plan_hooks(const std::vector<oci::Hook>& hooks, const std::string&
   return out;
 }
 
-std::optional<std::string_view> find_variable(const std::vector<std::string>& env, std::string_view name) {
-  std::optional<std::string_view> value;
-  for (const std::string& entry : env)  // the last one counts, as with getenv after putenv in order
-    if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=')
-      value = std::string_view(entry).substr(name.size() + 1);
-  return value;
+std::string_view name_of(std::string_view variable) {
+  return variable.substr(0, variable.find('='));
+}
+
+std::optional<std::string_view> value_of(const std::vector<std::string>& env, std::string_view name) {
+  const auto found = std::ranges::find(env, name, name_of);
+  if (found == env.end()) return std::nullopt;
+  return std::string_view(*found).substr(name.size() + 1);
+}
+
+// Of several with one name the last counts, as with runc and crun; getenv(3) would find the first.
+void keep_last_of_each_name(std::vector<std::string>& env) {
+  std::set<std::string, std::less<>> seen;
+  std::ranges::reverse(env);
+  std::erase_if(env, [&](const std::string& entry) { return !seen.emplace(name_of(entry)).second; });
+  std::ranges::reverse(env);
 }
 
 std::vector<RlimitPlan> plan_rlimits(const std::vector<oci::Rlimit>& rlimits) {
@@ -144,8 +155,10 @@ void plan_environment(const oci::Process& process, unsigned listen_fds, InitPlan
     env.push_back(cat("LISTEN_FDS=", listen_fds));
     env.emplace_back("LISTEN_PID=1");
   }
-  plan.search_path = find_variable(env, "PATH").value_or(kDefaultPath);
-  plan.look_up_home = !find_variable(env, "HOME");
+  keep_last_of_each_name(env);
+  plan.search_path = value_of(env, "PATH").value_or(kDefaultPath);
+  plan.look_up_home = value_of(env, "HOME").value_or("").empty();
+  if (plan.look_up_home) std::erase(env, "HOME=");
   plan.env = as_array(std::move(env), 1);
 }
 

@@ -165,3 +165,15 @@ class Tmpfs(RuntimeTest):
         if self.runtime_name != 'runc':  # 1.1 does not even let mode= change it
             self.assertEqual('711', out[3])
         self.assertEqual('1777', out[4])
+
+
+class Environment(RuntimeTest):
+
+    def test_the_last_of_one_name_counts(self):
+        # getenv(3) would give the first.
+        bundle = self.bundle(['/bin/env'])
+        bundle.config['process']['env'] = ['A=1', 'B=x=y', 'A=2', 'PATH=/nowhere', 'PATH=/bin', 'HOME=', 'AB=3', 'A=4']
+        out = self.assert_ok(self.run_bundle(bundle.write())).out.split()
+        self.assertEqual(['A=4', 'AB=3', 'B=x=y', 'PATH=/bin'], sorted(e for e in out if not e.startswith('HOME')))
+        if self.runtime_name != 'crun':
+            self.assertIn('HOME=/root', out)

@@ -91,11 +91,12 @@ TEST(Plan, TheEnvironmentHasASlotForHomeAndTheListeners) {
   EXPECT_EQ(plan.search_path, "/b");
   EXPECT_TRUE(plan.look_up_home);
   EXPECT_EQ(plan.preserved_fds, 3u);
-  ASSERT_EQ(plan.env.pointers.size(), 6u);
-  EXPECT_STREQ(plan.env.pointers[2], "LISTEN_FDS=2");
-  EXPECT_STREQ(plan.env.pointers[3], "LISTEN_PID=1");
+  ASSERT_EQ(plan.env.pointers.size(), 5u);
+  EXPECT_STREQ(plan.env.pointers[0], "PATH=/b");
+  EXPECT_STREQ(plan.env.pointers[1], "LISTEN_FDS=2");
+  EXPECT_STREQ(plan.env.pointers[2], "LISTEN_PID=1");
+  EXPECT_EQ(plan.env.pointers[3], nullptr);
   EXPECT_EQ(plan.env.pointers[4], nullptr);
-  EXPECT_EQ(plan.env.pointers[5], nullptr);
 }
 
 TEST(Plan, TheStateOfHooksIsCutWhereThePidStands) {
