@@ -131,7 +131,7 @@ class LoopbackForwarder::Impl {
   std::vector<Connections::iterator> finished_;
 };
 
-LoopbackForwarder::LoopbackForwarder(std::vector<ReservedPort> ports, std::vector<Address> targets) {
+LoopbackForwarder::LoopbackForwarder(std::vector<ReservedPort> ports, const std::vector<Address>& targets) {
   if (!ports.empty()) impl_ = std::make_unique<Impl>(std::move(ports), targets);
 }
 LoopbackForwarder::LoopbackForwarder(LoopbackForwarder&&) noexcept = default;

@@ -15,7 +15,7 @@ class LoopbackForwarder {
  public:
   // Takes the sockets over. `targets`: the container's addresses; one of the client's own family is tried
   // first, then the other (a program that listens on 0.0.0.0 only is reached through [::1] too).
-  LoopbackForwarder(std::vector<ReservedPort> ports, std::vector<Address> targets);
+  LoopbackForwarder(std::vector<ReservedPort> ports, const std::vector<Address>& targets);
   LoopbackForwarder(LoopbackForwarder&&) noexcept;
   LoopbackForwarder& operator=(LoopbackForwarder&&) noexcept;
   ~LoopbackForwarder();

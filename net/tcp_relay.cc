@@ -7,8 +7,8 @@
 namespace crunlite::net {
 namespace {
 
-constexpr size_t kPipeSize = 64 * 1024;  // the default of pipe(7)
-constexpr int kRoundsPerTurn = 8;        // so that one busy connection does not starve the others
+constexpr size_t kPipeSize = size_t{64} * 1024;  // the default of pipe(7)
+constexpr int kRoundsPerTurn = 8;                // so that one busy connection does not starve the others
 
 bool would_block() {
   return errno == EAGAIN || errno == EINTR;
