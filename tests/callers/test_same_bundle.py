@@ -30,7 +30,8 @@ LOOK = {
               'for f in /proc/sys/kernel/hostname /proc/sysrq-trigger /proc/irq/default_smp_affinity; do '
               '(echo x > $f) 2>/dev/null && echo "$f WRITABLE" || echo "$f refused"; done',
     'processes': 'readlink /proc/1/exe; echo $$; cut -d" " -f4 /proc/1/stat',
-    'network': 'ls /sys/class/net; cat /proc/net/route | wc -l',
+    # None or several routes: where it is the host's network, others come and go meanwhile.
+    'network': "ls /sys/class/net; wc -l < /proc/net/route | sed 's/^[2-9].*/several/'",
     'descriptors': 'ls /proc/self/fd | wc -l',
     'signals': 'grep -E "^Sig(Blk|Ign)" /proc/1/status',
     'session': 'cut -d" " -f5,6 /proc/1/stat',

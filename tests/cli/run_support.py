@@ -47,7 +47,8 @@ class RunTest(HostTest):
         return self.on_host('find', f'{STORE}/containers', '-mindepth', '1', '-maxdepth', '1').split()
 
     def _assert_no_container_left(self):
-        left = [f'cgroup: {path}' for cid in self._cids if os.path.exists(cid)
-                for path in probe.cgroups(Path(cid).read_text(encoding='ascii'))]
+        # A run that was killed while it wrote its cidfile has left it empty: no id, and no cgroup yet.
+        ids = [Path(cid).read_text(encoding='ascii') for cid in self._cids if os.path.exists(cid)]
+        left = [f'cgroup: {path}' for cid in filter(None, ids) for path in probe.cgroups(cid)]
         left += [f'record: {path}' for path in self.containers_left()]
         self.assertEqual([], left, 'left behind')

@@ -27,6 +27,9 @@ done
 mkdir -p /run/crun-lite /run/netns /run/lock /var/lib/crun-lite
 mount -t tmpfs -o mode=0700 host-store /var/lib/crun-lite
 ip link set lo up
+# A new network takes over the real machine's forwarding, which is on while a container runs there.
+echo 0 > /proc/sys/net/ipv4/ip_forward
+echo 0 > /proc/sys/net/ipv6/conf/all/forwarding
 echo ready
 exec cat >/dev/null
 '''
