@@ -63,7 +63,8 @@ Status unmount_host_proc(const RootfsPlan& plan, Note& note) {
     // Mounts that came from a more privileged user namespace cannot be taken off, only covered.
     if (st.error() == EINVAL || st.error() == EPERM)
       st = sys::mount("tmpfs", path.c_str(), "tmpfs", MS_RDONLY, nullptr);
-    if (!st.ok()) return st;
+    // ENOTDIR: a single file, which disappears with the directory that is covered after it.
+    if (!st.ok() && st.error() != ENOTDIR) return st;
   }
   return sys::kOk;
 }

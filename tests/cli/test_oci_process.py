@@ -40,6 +40,19 @@ class NoPivot(RuntimeTest):
                 self.assertNotEqual(0, result.code, result)
                 self.assertIn('permission denied', result.err)
 
+    def test_in_a_user_namespace_they_are_covered(self):
+        if self.runtime_name != 'crun-lite':
+            self.skipTest('runc wants idmaps of its own there')
+        bundle = self.bundle().sh('echo inside')
+        bundle.config['linux'].update(maskedPaths=[], readonlyPaths=[], resources={})
+        bundle.config['mounts'] = [{'destination': '/proc', 'type': 'bind', 'source': '/proc', 'options': ['rbind']}]
+        bundle.write()
+        # Mounts that come from a more privileged namespace cannot be taken off; one is a file.
+        script = 'mount --bind /proc/uptime /proc/uptime; mount --bind /proc/bus /proc/bus; exec unshare -U -r -m "$@"'
+        result = run(['unshare', '-m', '--propagation', 'private', 'sh', '-c', script, 'sh', *self._oci_argv(),
+                      '--cgroup-manager', 'disabled', 'run', '--no-pivot', '--bundle', bundle.path, self.container()])
+        self.assertEqual((0, 'inside\n'), (result.code, result.out), result)
+
 
 class Unsaid(RuntimeTest):
     """What config.json leaves out."""
