@@ -77,6 +77,14 @@ class Flags(RunTest):
     def test_a_directory_without_devices(self):
         self.refused(['--device', self.scratch], 'no device nodes in that directory')
 
+    def test_a_flag_with_an_empty_value(self):
+        # In a script: --hostname=$UNSET. It must not swallow the image.
+        result = self.run_bb('echo', '--x=', 'end', flags=['--hostname=', '--entrypoint=', '-e', 'A='])
+        self.assertEqual(self.assert_ok(result).out, '--x= end\n')
+
+    def test_two_dashes_end_the_flags(self):
+        self.assertEqual(self.assert_ok(self.run_bb('echo', '--', 'x', flags=['--'])).out, '-- x\n')
+
     def test_one_port_twice(self):
         self.refused(['-p', '127.0.0.1:5897:80', '-p', '127.0.0.1:5897:81'], 'this container is to have the port twice')
 
