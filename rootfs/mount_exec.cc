@@ -77,6 +77,7 @@ Status mount_filesystem(const RootedDir& root, const MountOp& op, Note& note) {
       sys::mount(op.source.c_str(), ".", op.type.c_str(), op.flags, data.empty() ? nullptr : data.c_str());
   if (!st.ok() && op.bind_when_denied && (st.error() == EPERM || st.error() == EBUSY))
     return mount_bind(root, op, note);
+  if (st.error() == EINVAL && !op.data.empty()) note.add(" (options ", op.data, ")");
   if (st.ok() && hidden.valid()) st = copy_up_into(root, op, hidden.get());
   return st.ok() ? change_mounted(root, op) : st;
 }

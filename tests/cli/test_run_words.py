@@ -74,6 +74,9 @@ class Flags(RunTest):
         self.refused(['--cpuset-cpus', 'x'], 'invalid argument "x" for "--cpuset-cpus" flag: expected a list like 0-2,4')
         self.refused(['--sysctl', 'kernel.panic=1'], '--sysctl: sysctl "kernel.panic" is not in a separate')
 
+    def test_options_that_a_tmpfs_does_not_know(self):
+        self.refused(['--tmpfs', '/t:size=bad'], 'mount tmpfs on /t (options size=bad): Invalid argument')
+
     def test_a_directory_without_devices(self):
         self.refused(['--device', self.scratch], 'no device nodes in that directory')
 
