@@ -23,7 +23,7 @@ class Buildah(HostTest):
         if not self.runtime:
             self.fail('no runtime; build it, or install it')
         # Container ids come from the names of these directories, and cgroups from the ids.
-        self.temporary = tempfile.mkdtemp(prefix=f'{self.token}.', dir=self.scratch)
+        self.temporary = tempfile.mkdtemp(prefix=f'{self.token}.x', suffix='x', dir=self.scratch)
         self.storage = self.path('storage')
         self.storage_run = self.path('storage-run')
 

@@ -27,7 +27,8 @@ class ScratchTest(unittest.TestCase):
     def setUp(self):
         process.become_subreaper()
         self.token = 't' + os.urandom(5).hex()
-        self.scratch = tempfile.mkdtemp(prefix=f'crl.{self.token}.')
+        # mkdtemp likes underscores, and buildah reads oci:PATH as a reference, where none may begin or end a part.
+        self.scratch = tempfile.mkdtemp(prefix=f'crl.{self.token}.x', suffix='x')
         os.chmod(self.scratch, 0o755)
         self.addCleanup(self._clean_scratch)
         self._count = 0

@@ -106,7 +106,7 @@ def list_tests(stages, filters):
 
 def scratch():
     """A directory of this run's own for whatever its tests make, short because sockets lie in it (108 characters)."""
-    directory = tempfile.TemporaryDirectory(prefix='crl-', dir='/tmp')
+    directory = tempfile.TemporaryDirectory(prefix='crl-x', suffix='x', dir='/tmp')
     os.chmod(directory.name, 0o755)
     tempfile.tempdir = os.environ['TMPDIR'] = directory.name
     return directory
