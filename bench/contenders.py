@@ -174,7 +174,7 @@ def machine():
     cpu = next((line.split(':', 1)[1].strip() for line in open('/proc/cpuinfo', encoding='utf-8', errors='replace')
                 if line.startswith('model name')), 'unknown')
     kind = f'v1, {len(_v1_hierarchies())} hierarchies' if _v1_hierarchies() else 'v2'
-    return {'kernel': os.uname().release, 'cpu': cpu, 'cpus': os.cpu_count(), 'cgroup': kind}
+    return {'kernel': '.'.join(os.uname().release.split('.')[:2]), 'cpu': cpu, 'cpus': os.cpu_count(), 'cgroup': kind}
 
 
 def versions(found):
