@@ -70,7 +70,8 @@ def network(enter=()):
     goes into a namespace (Host.enter)."""
     def ip(*what):
         return json.loads(run([*enter, 'ip', '-j', *what], check=True).out or '[]')
-    links = sorted((link['ifname'], link.get('master', ''), link['operstate']) for link in ip('link'))
+    # Not the operational state: the kernel follows a cable's other end in its own time.
+    links = sorted((link['ifname'], link.get('master', ''), 'UP' in link['flags']) for link in ip('link'))
     addresses = sorted(f"{a['ifname']} {i['local']}/{i['prefixlen']}" for a in ip('addr')
                        for i in a.get('addr_info', []) if i.get('scope') != 'link')
     routes = sorted(f"{r['dst']} {r.get('gateway', '')} {r.get('dev', '')}" for r in ip('route', 'show', 'table', 'all')
