@@ -15,6 +15,12 @@ namespace crunlite::oci {
 // enumeration values and missing required members; unknown members are ignored (config.md, Extensibility).
 Spec decode_spec(const json::Value& document, std::vector<std::string>& problems);
 
+// The sections that callers also send alone: the process of `exec --process`, the resources of `update`.
+Process decode_process(const json::Reader& at);
+json::Object encode_process(const Process& process);
+Resources decode_resources(const json::Reader& at);
+json::Object encode_resources(const Resources& resources);
+
 // The document that decodes to `spec`: members in the specification's order, absent ones left out.
 json::Value encode_spec(const Spec& spec);
 

@@ -10,6 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "oci/resources.h"
+#include "oci/seccomp.h"
+
 namespace crunlite::oci {
 
 // --- config.md ---------------------------------------------------------------------------------------------
@@ -115,82 +118,6 @@ struct Device {
   std::optional<uint32_t> file_mode;
   uint32_t uid = 0;
   uint32_t gid = 0;
-};
-
-struct DeviceRule {
-  bool allow = false;
-  char type = 'a';               // a, b, c
-  std::optional<int64_t> major;  // absent: any
-  std::optional<int64_t> minor;
-  std::string access;  // of r, w, m
-};
-
-struct MemoryResources {
-  std::optional<int64_t> limit;        // bytes, -1: unlimited
-  std::optional<int64_t> reservation;  // bytes
-  std::optional<int64_t> swap;         // memory + swap, bytes
-  std::optional<uint64_t> swappiness;
-  std::optional<bool> disable_oom_killer;
-  std::optional<bool> use_hierarchy;
-  std::optional<bool> check_before_update;
-};
-
-struct CpuResources {
-  std::optional<uint64_t> shares;
-  std::optional<int64_t> quota;    // microseconds per period, -1: none
-  std::optional<uint64_t> period;  // microseconds
-  std::optional<uint64_t> burst;
-  std::optional<int64_t> realtime_runtime;
-  std::optional<uint64_t> realtime_period;
-  std::optional<int64_t> idle;
-  std::string cpus;
-  std::string mems;
-};
-
-struct Resources {
-  std::vector<DeviceRule> devices;
-  MemoryResources memory;
-  CpuResources cpu;
-  std::optional<int64_t> pids_limit;  // -1: unlimited
-  std::map<std::string, std::string> unified;
-  // Controllers that this build does not set yet, by their name in the document ("blockIO", "rdma"); the
-  // runtime refuses them rather than starting a container with less than was asked for.
-  std::vector<std::string> unsupported;
-};
-
-enum class SeccompAction { kKill, kKillProcess, kKillThread, kTrap, kErrno, kTrace, kAllow, kLog, kNotify };
-enum class SeccompOperator {
-  kNotEqual,
-  kLess,
-  kLessOrEqual,
-  kEqual,
-  kGreaterOrEqual,
-  kGreater,
-  kMaskedEqual
-};
-
-struct SeccompArg {
-  uint32_t index = 0;
-  uint64_t value = 0;
-  uint64_t value_two = 0;
-  SeccompOperator op = SeccompOperator::kEqual;
-};
-
-struct SeccompRule {
-  std::vector<std::string> names;
-  SeccompAction action = SeccompAction::kErrno;
-  std::optional<uint32_t> errno_ret;
-  std::vector<SeccompArg> args;
-};
-
-struct Seccomp {
-  SeccompAction default_action = SeccompAction::kErrno;
-  std::optional<uint32_t> default_errno_ret;
-  std::vector<std::string> architectures;  // SCMP_ARCH_*
-  std::vector<std::string> flags;          // SECCOMP_FILTER_FLAG_*
-  std::string listener_path;
-  std::string listener_metadata;
-  std::vector<SeccompRule> rules;
 };
 
 enum class Personality { kLinux, kLinux32 };

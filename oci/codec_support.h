@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the codec_*.cc files share: small helpers over json::Reader for decoding, and Members, which builds an
+// object member by member and leaves out what the specification lets be absent. Internal to oci/.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "oci/codec.h"
+#include "oci/names.h"
+
+namespace crunlite::oci {
+
+using json::Array;
+using json::Object;
+using json::Reader;
+using json::Value;
+
+// --- decoding
+// Anything but an object is reported once here instead of once per member.
+inline bool is_object(const Reader& at) {
+  if (at.value().if_object()) return true;
+  at.problem(cat("expected object, found ", at.value().type_name()));
+  return false;
+}
+
+// A string member that must be one of the table's names; absent: nothing.
+template <class Enum, size_t N>
+std::optional<Enum> named(const Reader& at, std::string_view key, std::string_view what,
+                          const Name<Enum> (&table)[N]) {
+  if (!at.has(key)) return std::nullopt;
+  const Reader member = at.at(key);
+  const std::string* text = member.value().if_string();
+  if (!text) {
+    (void)member.as<std::string>("");  // says what it found instead
+    return std::nullopt;
+  }
+  if (const Name<Enum>* row = find_name(table, *text)) return row->value;
+  member.problem(unknown_name(what, *text, table));
+  return std::nullopt;
+}
+
+template <class Enum, size_t N>
+Enum require_named(const Reader& at, std::string_view key, std::string_view what,
+                   const Name<Enum> (&table)[N]) {
+  if (!at.has(key)) (void)at.require<std::string>(key);  // reports the missing member
+  return named(at, key, what, table).value_or(table[0].value);
+}
+
+// Calls visit(member) when the object member `key` is there.
+template <class Visit>
+void object_member(const Reader& at, std::string_view key, Visit visit) {
+  if (!at.has(key)) return;
+  if (const Reader member = at.at(key); is_object(member)) visit(member);
+}
+
+template <class T, class Decode>
+std::vector<T> list(const Reader& at, std::string_view key, Decode decode) {
+  std::vector<T> out;
+  at.each(key, [&](const Reader& element) {
+    if (is_object(element)) out.push_back(decode(element));
+  });
+  return out;
+}
+
+// Callers send empty sections ("blockIO": {}, "hugepageLimits": []) for what they do not use; only a section
+// that asks for something may be refused.
+inline bool asks_for_something(const json::Value& value) {
+  if (const json::Object* object = value.if_object())
+    return std::any_of(object->begin(), object->end(),
+                       [](const auto& m) { return asks_for_something(m.second); });
+  if (const json::Array* array = value.if_array())
+    return std::any_of(array->begin(), array->end(), asks_for_something);
+  if (const int64_t* number = value.if_int()) return *number != 0;
+  if (const std::string* text = value.if_string()) return !text->empty();
+  if (const bool* flag = value.if_bool()) return *flag;
+  return !value.is_null();
+}
+
+inline std::vector<std::string> not_supported(const Reader& at,
+                                              std::initializer_list<std::string_view> keys) {
+  std::vector<std::string> out;
+  for (const std::string_view key : keys)
+    if (at.has(key) && asks_for_something(at.at(key).value())) out.emplace_back(key);
+  return out;
+}
+
+// --- encoding
+// Members in the order of the calls.
+class Members {
+ public:
+  Members& always(std::string_view key, Value value) {
+    object_.add(std::string(key), std::move(value));
+    return *this;
+  }
+  Members& text(std::string_view key, const std::string& value) {
+    return value.empty() ? *this : always(key, value);
+  }
+  Members& flag(std::string_view key, bool value) { return value ? always(key, true) : *this; }
+  template <class T>
+  Members& maybe(std::string_view key, const std::optional<T>& value) {
+    return value ? always(key, *value) : *this;
+  }
+  Members& strings(std::string_view key, const std::vector<std::string>& values) {
+    return values.empty() ? *this : always(key, Array(values.begin(), values.end()));
+  }
+  Members& map(std::string_view key, const std::map<std::string, std::string>& values) {
+    Object out;
+    for (const auto& [name, value] : values) out.add(name, value);
+    return object(key, std::move(out));
+  }
+  template <class T, class Encode>
+  Members& list(std::string_view key, const std::vector<T>& values, Encode encode) {
+    Array out;
+    for (const T& value : values) out.emplace_back(encode(value));
+    return out.empty() ? *this : always(key, std::move(out));
+  }
+  Members& object(std::string_view key, Object value) {
+    return value.empty() ? *this : always(key, std::move(value));
+  }
+  Object take() { return std::move(object_); }
+
+ private:
+  Object object_;
+};
+
+// --- sections that have a file of their own; codec.h has those that are documents by themselves too
+Seccomp decode_seccomp(const Reader& at);
+Object encode_seccomp(const Seccomp& seccomp);
+
+}  // namespace crunlite::oci
