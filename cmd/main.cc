@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where everything begins: protect our own binary, find the verb, call it, and turn the error that comes back
 // into a message and an exit code. The only place that catches.
+#include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -95,6 +96,18 @@ const Verb* find_verb(std::string_view name) {
 // Verbs that enter a container run from a copy that the container cannot write (cmd/self_seal.h).
 bool enters_container(std::string_view verb) {
   return verb == "create" || verb == "run";
+}
+
+// Verbs that take milliseconds finish what they began: Ctrl-C goes to the whole foreground group, also to the
+// `state` and `delete` of a caller that is just about to clean up (buildah gives up, and leaves a running
+// container, when its `state` dies of it). SIGTERM still ends them: that is sent to one process.
+constexpr std::string_view kBriefVerbs[] = {"create", "start", "state", "list", "kill", "delete"};
+
+void hold_back_terminal_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGINT, SIGQUIT, SIGHUP}) sigaddset(&set, signal);
+  if (::sigprocmask(SIG_BLOCK, &set, nullptr) == -1) throw SysError(errno, "block signals");
 }
 
 constexpr std::string_view kSealedMark = "CRUNLITE_SEALED=1";
@@ -249,6 +262,7 @@ int run_program(char** argv, const Args& args) {
     take_off_help(line);
     take_off_oci(line);
     log::configure(line.globals.log);
+    if (std::ranges::find(kBriefVerbs, line.verb) != std::end(kBriefVerbs)) hold_back_terminal_signals();
     if (enters_container(line.verb)) {
       run_from_unwritable_copy(argv);
       restore_name();

@@ -180,6 +180,25 @@ class Signals(FaultTest):
             self.assertEqual([], self.records())
 
 
+    def test_a_terminals_signals_do_not_end_brief_commands(self):
+        """Ctrl-C under buildah reaches its `state` and `delete` too."""
+        bundle, name = self.bundle(['/bin/sleep', '1000']), self.container()
+        wait = ['sh', '-c', f'echo x > {self.path("hook")}; while [ ! -e {self.path("go")} ]; do sleep 0.02; done']
+        hook = {'path': '/bin/sh', 'args': wait}
+        bundle.config['hooks'] = {'createRuntime': [hook], 'poststop': [hook]}
+        bundle.write()
+        for words in (['create', '--bundle', bundle.path, name], ['delete', '--force', name]):
+            started = self.background([*self._oci_argv(), *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            wait_until(lambda: os.path.exists(self.path('hook')), 'the hook')
+            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+                started.send_signal(number)
+            self.write('go', '')
+            self.assertEqual(0, started.wait(timeout=DEADLINE), words)
+            os.unlink(self.path('hook'))
+            os.unlink(self.path('go'))
+        self.assertEqual([], self.records())
+
+
 class Sweep(FaultTest):
     """`create` and `start` with one system call replaced by SIGKILL or by an error, at many points."""
     own_only = True
