@@ -12,6 +12,7 @@ import io
 import json
 import os
 import pathlib
+import signal
 import sys
 import time
 import unittest
@@ -85,6 +86,9 @@ def worker(file, class_name, filters):
     sys.path.insert(0, str(pathlib.Path(file).parent))
     spec.loader.exec_module(module)
     process.become_subreaper()
+    # A script's `tests/run &` ignores SIGINT, and what starts out ignored crun-lite does not pass on.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
     suite = unittest.TestSuite(
         t for t in unittest.defaultTestLoader.loadTestsFromTestCase(getattr(module, class_name))
         if selected(f'{file}:{class_name}.{t._testMethodName}', filters))
@@ -111,8 +115,7 @@ def methods_of(file, class_name):
 
 def run_class(file, class_name, deadline, filters):
     """Starts the worker; returns (verdicts, seconds). A worker that dies or hangs is one failed test."""
-    # A script's `tests/run &` ignores SIGINT, and what starts out ignored crun-lite does not pass on.
-    argv = ['env', '--default-signal=HUP,INT,QUIT', paths.PYTHON, __file__, '--worker', file, class_name, *filters]
+    argv = [paths.PYTHON, __file__, '--worker', file, class_name, *filters]
     start = time.monotonic()
     try:
         result = run(argv, timeout=deadline)
