@@ -40,6 +40,7 @@ constexpr Verb kVerbs[] = {
     {"delete", oci_delete, "delete a container"},
     {"spec", spec, "write a config.json to start from"},
     {"features", features, "what this build can do, as JSON"},
+    {"install", install, "print or write what podman, docker and other callers need"},
 };
 
 // Verbs of crun-lite-image, the other program: it holds the parsers of archives, which have no business in

@@ -19,6 +19,7 @@ int run_image(const Args& args);
 // Whether the store of config.yaml has an image of that name.
 bool image_exists(const std::string& name);
 int features(const Globals& globals, const Args& args);
+int install(const Globals& globals, const Args& args);
 int spec(const Globals& globals, const Args& args);
 
 }  // namespace crunlite::cmd

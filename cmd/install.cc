@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// `install`: what podman, docker and the others must be told to use crun-lite, printed or written. It does
+// not copy programs about; `ninja install` does.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <climits>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/rollback.h"
+#include "cmd/caller_config.h"
+#include "cmd/grammar.h"
+#include "cmd/output.h"
+#include "cmd/verbs.h"
+
+namespace crunlite::cmd {
+namespace {
+
+constexpr size_t kLargestFile = 1u << 20;
+constexpr mode_t kDefaultMode = 0644;
+
+std::string own_path() {
+  char target[PATH_MAX];
+  const size_t size = check(sys::readlink_at(AT_FDCWD, "/proc/self/exe", target, sizeof target),
+                            "find out where crun-lite is");
+  return std::string(target, size);
+}
+
+// What callers are told must mean the same from every working directory.
+std::string absolute(const std::string& path) {
+  if (path.starts_with('/')) return path;
+  char directory[PATH_MAX];
+  if (!::getcwd(directory, sizeof directory)) throw SysError(errno, "find out the working directory");
+  return cat(directory, "/", path);
+}
+
+void expect_program(const std::string& path) {
+  const struct stat st = check(sys::stat_at(AT_FDCWD, path.c_str(), 0), "look at the runtime ", path);
+  if (!S_ISREG(st.st_mode) || (st.st_mode & 0111) == 0)
+    throw Error(ErrorKind::kUsage, "crun-lite install: ", path, " is not a program")
+        .with_remedy("--path names the crun-lite that callers are to start");
+}
+
+// The files of the machine below `root`.
+class Machine {
+ public:
+  explicit Machine(std::string root) : root_(std::move(root)) {}
+
+  std::string at(const std::string& path) const { return root_ == "/" ? path : root_ + path; }
+
+  std::optional<std::string> read(const std::string& path) const {
+    const std::string name = at(path);
+    const sys::Result<struct stat> st = sys::stat_at(AT_FDCWD, name.c_str(), AT_SYMLINK_NOFOLLOW);
+    if (!st.ok() && (st.error() == ENOENT || st.error() == ENOTDIR)) return std::nullopt;
+    // It would be replaced by a file, and what it points to would keep the old content.
+    if (S_ISLNK(check(st, "look at ", name).st_mode)) {
+      throw Error(ErrorKind::kUnsupported, name, " is a symbolic link")
+          .with_remedy("name the file that it leads to with --file");
+    }
+    return read_file(AT_FDCWD, name, kLargestFile);
+  }
+
+  // False: it is like that already.
+  bool write(const CallerFile& file, Rollback& rollback) const {
+    const std::string name = at(file.path);
+    const std::optional<std::string> old = read(file.path);
+    if (old == file.content) return false;
+    const mode_t mode =
+        old ? check(sys::stat_at(AT_FDCWD, name.c_str(), 0), "look at ", name).st_mode & 07777 : kDefaultMode;
+    (void)make_own_dirs(name.substr(0, name.rfind('/')), 0755);
+    write_file_atomic(AT_FDCWD, name, file.content, mode, Durability::kSync);
+    rollback.on_failure([name, old, mode] {
+      if (old) return write_file_atomic(AT_FDCWD, name, *old, mode, Durability::kSync);
+      check(sys::unlink_at(AT_FDCWD, name.c_str()), "remove ", name);
+    });
+    return true;
+  }
+
+ private:
+  std::string root_;
+};
+
+// All of the files or none.
+void write_all(const Machine& machine, const CallerSetup& setup) {
+  Rollback rollback;
+  std::string report;
+  for (const CallerFile& file : setup.files) {
+    const bool written = machine.write(file, rollback);
+    report += cat(written ? "wrote " : "unchanged: ", machine.at(file.path), "\n");
+  }
+  rollback.commit();
+  print(report + setup.next + "\n");
+}
+
+// The text alone on standard output, so that it can be redirected; beside it, for people, where it goes.
+void print_setup(const Machine& machine, const CallerSetup& setup) {
+  print(setup.files.front().content);
+  std::string note =
+      cat("crun-lite: this is for ", machine.at(setup.files.front().path), "; --write puts it there");
+  for (size_t i = 1; i < setup.files.size(); ++i) note += cat(" and into ", machine.at(setup.files[i].path));
+  (void)sys::write_all(STDERR_FILENO, note + "\n");
+}
+
+struct Flags {
+  std::string caller;
+  std::string root = "/";
+  bool write = false;
+  CallerOptions options;
+};
+
+// False: the help was asked for.
+bool read_install_flags(const Args& args, Flags& flags) {
+  Grammar grammar("crun-lite install",
+                  "Print or write what a caller needs to use crun-lite as its OCI runtime");
+  CallerOptions& options = flags.options;
+  grammar.option("--for", flags.caller, "CALLER", join(caller_names(), ", "));
+  grammar.flag("--default", options.make_default, "make it the runtime of containers that name none");
+  grammar.flag("--write", flags.write, "write the file instead of printing it");
+  grammar.option("--file", options.file, "FILE", "this one instead of the caller's own");
+  grammar.option("--root", flags.root, "DIR",
+                 "write below DIR, as a package or an image is made (default: /)");
+  grammar.option("--path", options.runtime, "PATH",
+                 "the crun-lite that callers start, taken as it is (default: this one)");
+  grammar.flag("--systemd-cgroup", options.systemd_cgroup, "containerd: cgroups are made by systemd");
+  if (!grammar.read(args)) return false;
+  if (flags.caller.empty()) {
+    throw Error(ErrorKind::kUsage, "crun-lite install: --for is missing")
+        .with_remedy(cat("it takes ", join(caller_names(), ", ")));
+  }
+  return true;
+}
+
+}  // namespace
+
+int install(const Globals&, const Args& args) {
+  Flags flags;
+  if (!read_install_flags(args, flags)) return 0;
+  if (flags.options.runtime.empty()) {
+    flags.options.runtime = own_path();
+    expect_program(flags.options.runtime);
+  } else if (!flags.options.runtime.starts_with('/')) {
+    throw Error(ErrorKind::kUsage, "crun-lite install: --path ", quote(flags.options.runtime),
+                " is not absolute");
+  }
+  if (!flags.options.file.empty() && flags.root != "/")
+    throw Error(ErrorKind::kUsage, "crun-lite install: --file and --root exclude each other");
+  if (!flags.options.file.empty()) flags.options.file = absolute(flags.options.file);
+  const Machine machine(flags.root == "/" ? flags.root : absolute(flags.root));
+  // What is printed is what crun-lite adds, whatever is there: `> FILE` has emptied the file before we begin.
+  const auto existing = [&](const std::string& path) -> std::optional<std::string> {
+    if (!flags.write) return std::nullopt;
+    return machine.read(path);
+  };
+  const CallerSetup setup = setup_of(flags.caller, flags.options, existing);
+  if (flags.write) {
+    write_all(machine, setup);
+  } else {
+    print_setup(machine, setup);
+  }
+  return 0;
+}
+
+}  // namespace crunlite::cmd
