@@ -19,7 +19,7 @@ struct Globals {
   log::Config log;
   runtime::CgroupManager cgroup_manager = runtime::CgroupManager::kCgroupfs;
   unsigned inherited_fds = 0;  // how many of 3, 4, … our caller had opened for us
-  // Some flag that only an OCI caller gives: decides what `run` means (cmd/dispatch.h).
+  // Some flag that only an OCI caller gives: decides what the verb means (cmd/dispatch.h).
   bool oci_flag_given = false;
 };
 
@@ -29,6 +29,7 @@ struct CommandLine {
   Args args;         // after the verb
   bool help = false;
   bool version = false;
+  bool said_oci = false;  // `crun-lite oci VERB`
 };
 
 // Throws Error(kUsage).

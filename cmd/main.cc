@@ -10,13 +10,13 @@
 #include <optional>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/sys.h"
 #include "cmd/command_line.h"
 #include "cmd/configuration.h"
 #include "cmd/dispatch.h"
 #include "cmd/output.h"
 #include "cmd/self_seal.h"
+#include "cmd/surroundings.h"
 #include "cmd/verbs.h"
 #include "cmd/version.h"
 
@@ -195,18 +195,20 @@ bool is_image_verb(std::string_view name) {
   return std::ranges::find(kImageVerbs, name) != std::end(kImageVerbs);
 }
 
-bool bundle_here() {
-  try {
-    return read_file(AT_FDCWD, "config.json", 4u << 20).find("\"ociVersion\"") != std::string::npos;
-  } catch (const Error&) {
-    return false;
-  }
-}
+// What docker's meaning of a verb that has two would need, and what does nearly the same.
+constexpr Missing kMissingForImages[] = {
+    {"create", "`crun-lite run IMAGE` runs an image; for a bundle say `crun-lite create --bundle DIR ID`"},
+    {"ps", "see `crun-lite list`; `crun-lite ps ID` shows the processes of one container"},
+    {"events", "`crun-lite events ID` follows one container"},
+};
 
-Door door_of(const CommandLine& line, char** argv) {
-  const CalledAs called = called_as(argv[0]);
-  if (called != CalledAs::kEither) return called == CalledAs::kOci ? Door::kOci : Door::kImage;
-  return door_of_run(line.globals, line.args, {.bundle_here = bundle_here, .image_exists = image_exists});
+[[noreturn]] void refuse_for_images(const std::string& verb) {
+  const auto row = std::ranges::find(kMissingForImages, verb, &Missing::name);
+  throw Error(ErrorKind::kUnsupported, "crun-lite ", verb, ": docker's ", quote(verb),
+              ", for containers made from images, is not in this version")
+      .with_remedy(row != std::end(kMissingForImages)
+                       ? std::string(row->instead)
+                       : cat("`crun-lite oci ", verb, " ID` does it to the container with the full ID"));
 }
 
 int run_verb(const CommandLine& line, char** argv) {
@@ -214,9 +216,13 @@ int run_verb(const CommandLine& line, char** argv) {
   if (line.help || line.verb == "help") return print_help();
   if (line.verb.empty()) return print_help(), 1;
   if (is_image_verb(line.verb)) become_image_program(line);
-  if (line.verb == "run" && door_of(line, argv) == Door::kImage) return run_image(line.args);
   const Verb* verb = find_verb(line.verb);
   if (!verb) refuse_verb(line.verb);
+  if (has_two_meanings(line.verb) &&
+      door_of(line, called_as(argv[0]), surroundings_of(line.globals)) == Door::kImage) {
+    if (line.verb == "run") return run_image(line.args);
+    refuse_for_images(line.verb);
+  }
   return verb->run(line.globals, line.args);
 }
 
@@ -249,7 +255,7 @@ void take_off_help(CommandLine& line) {
 // `crun-lite oci run …`, for scripts that want to be sure which `run` they get.
 void take_off_oci(CommandLine& line) {
   if (line.verb != "oci" || line.args.empty()) return;
-  line.globals.oci_flag_given = true;
+  line.said_oci = true;
   line.verb = line.args.front();
   line.args.erase(line.args.begin());
 }
