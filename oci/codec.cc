@@ -101,6 +101,9 @@ Linux decode_linux(const Reader& at) {
   out.sysctl = at.get<std::map<std::string, std::string>>("sysctl", {});
   object_member(at, "personality", [&](const Reader& p) {
     out.personality = require_named(p, "domain", "personality", kPersonalities);
+    // config-linux.md, Personality: no flag has a meaning so far.
+    if (!p.get<std::vector<std::string>>("flags", {}).empty())
+      p.at("flags").problem("unknown personality flag");
   });
   out.unsupported = not_supported(at, {"intelRdt", "memoryPolicy", "netDevices"});
   return out;

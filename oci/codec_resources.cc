@@ -52,7 +52,7 @@ Object encode_device_rule(const DeviceRule& r) {
   Members out;
   out.always("allow", r.allow);
   if (r.type != 'a') out.always("type", std::string(1, r.type));
-  return out.maybe("major", r.major).maybe("minor", r.minor).text("access", r.access).take();
+  return out.maybe("major", r.major).maybe("minor", r.minor).always("access", r.access).take();
 }
 
 Object encode_memory(const MemoryResources& m) {

@@ -46,7 +46,7 @@ Object encode_seccomp_arg(const SeccompArg& a) {
 
 Object encode_seccomp_rule(const SeccompRule& r) {
   return Members()
-      .strings("names", r.names)
+      .always("names", Array(r.names.begin(), r.names.end()))
       .always("action", name_of(kSeccompActions, r.action))
       .maybe("errnoRet", r.errno_ret)
       .list("args", r.args, encode_seccomp_arg)
