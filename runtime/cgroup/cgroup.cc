@@ -86,6 +86,17 @@ void write_settings(int dir, const CgroupHierarchy& where, std::string_view cont
   for (const Setting* setting : refused) write(*setting, true);
 }
 
+// A process that joins would stand still at once, and we would wait for it for ever.
+void refuse_frozen(int dir, const CgroupHierarchy& where) {
+  if (!where.v2 && !has(where, "freezer")) return;
+  const bool frozen = where.v2
+                          ? flat_value(read_cgroup_file(dir, "cgroup.events").value_or(""), "frozen") == "1"
+                          : trim(read_cgroup_file(dir, "freezer.state").value_or("THAWED")) != "THAWED";
+  if (frozen)
+    throw Error(ErrorKind::kState, "container's cgroup unexpectedly frozen: ", where.full_path())
+        .with_remedy("thaw it, or the cgroups above it");
+}
+
 }  // namespace
 
 Cgroup::Cgroup(Cgroup&& other) noexcept
@@ -130,9 +141,12 @@ Cgroup Cgroup::create(const CgroupPlan& plan) {
     }
     const bool ours = made.made || cgroup_mark(made.dir.get(), CgroupMark::kMade) == mark;
     if (!made.made && !cgroup_processes(made.dir.get()).empty())
-      throw Error(ErrorKind::kExists, "the cgroup ", where.full_path(), " has processes in it already");
+      throw Error(ErrorKind::kExists, "container's cgroup is not empty: there are processes in ",
+                  where.full_path());
+    if (!made.made) refuse_frozen(made.dir.get(), where);
     mark_cgroup(made.dir.get(), ours ? CgroupMark::kMade : CgroupMark::kAdopted, mark);
     cgroup.places_.push_back({.where = where, .dir = std::move(made.dir), .ours = ours});
+    refuse_frozen(cgroup.places_.back().dir.get(), where);  // by a cgroup above it
   }
   return cgroup;
 }

@@ -88,7 +88,7 @@ enum class InV2 { kNo, kYes };
 class Cgroup {
  public:
   // Makes the directories, marks them, enables the v2 controllers and fills in v1's cpuset. Throws and
-  // leaves nothing behind; Error(kExists) when there are processes in it already.
+  // leaves nothing behind; Error(kExists) when there are processes in it already ("container's cgroup is not empty").
   static Cgroup create(const CgroupPlan& plan);
   // Of a container that was made earlier (exec, kill, update, delete). Places that are gone are left out.
   static Cgroup open(const CgroupPlan& plan);
