@@ -44,7 +44,7 @@ Files own_file(const Request& request, const std::string& content) {
 }
 
 // containers.conf(5). The lists there replace the built-in ones, so the names that were in those are
-// repeated.
+// repeated. The manual calls the last one runtime_supports_nocgroups, which podman does not read.
 Files containers_conf(const Request& buildah_or_podman) {
   Request request = buildah_or_podman;
   request.caller = "podman";  // one file for both: it must not change with the last who asked
@@ -54,7 +54,7 @@ Files containers_conf(const Request& buildah_or_podman) {
       "# Errors as JSON in the log file, and containers without cgroups, are asked of these only.\n"
       "runtime_supports_json = [\"crun\", \"runc\", \"kata\", \"runsc\", \"youki\", \"krun\", "
       "\"crun-lite\"]\n"
-      "runtime_supports_nocgroups = [\"crun\", \"krun\", \"crun-lite\"]\n"
+      "runtime_supports_nocgroup = [\"crun\", \"krun\", \"crun-lite\"]\n"
       "\n[engine.runtimes]\n";
   return own_file(request, cat(text, "crun-lite = [", quoted(request.options.runtime), "]\n"));
 }
