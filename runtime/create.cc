@@ -133,7 +133,6 @@ InitPlan plan_init(const CreateOptions& options, const Bundle& bundle, const Rec
       .id = record.id,
       .bundle = bundle.path,
       .rootfs = bundle.rootfs,
-      .creating_json = json::dump(oci::encode_state(hook_state(record, oci::Status::kCreating, 0))),
       .created_json = json::dump(oci::encode_state(hook_state(record, oci::Status::kCreated, 0))),
       .in_user_namespace = in_user_namespace(proc),
       .no_pivot = options.no_pivot,
@@ -154,8 +153,10 @@ InitPlan plan_init(const CreateOptions& options, const Bundle& bundle, const Rec
   return std::move(planned.plan);
 }
 
+// They are told "created", as the specification's own test suite asks and crun says: step 2 of the lifecycle,
+// of which "creating" speaks (runtime.md, State), is over when the first hook runs.
 void run_runtime_hooks(const oci::Hooks& hooks, const Record& record, pid_t pid) {
-  const oci::State state = hook_state(record, oci::Status::kCreating, pid);
+  const oci::State state = hook_state(record, oci::Status::kCreated, pid);
   run_hooks("prestart", hooks.prestart, state);
   run_hooks("createRuntime", hooks.create_runtime, state);
 }

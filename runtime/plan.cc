@@ -241,7 +241,7 @@ Planned build_plan(const oci::Spec& spec, const PlanInputs& inputs) {
   plan.domainname = spec.domainname;
   plan.sysctls = plan_sysctls(spec.linux);
   plan.runtime_hooks = !spec.hooks.prestart.empty() || !spec.hooks.create_runtime.empty();
-  plan.create_container = plan_hooks(spec.hooks.create_container, inputs.creating_json);
+  plan.create_container = plan_hooks(spec.hooks.create_container, inputs.created_json);
   plan.start_container = plan_hooks(spec.hooks.start_container, inputs.created_json);
   plan_process(*spec.process, planned);
   plan_environment(*spec.process, inputs.listen_fds, plan);

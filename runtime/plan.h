@@ -16,9 +16,8 @@ struct PlanInputs {
   std::string id;
   std::string bundle;  // absolute; relative mount sources are below it
   std::string rootfs;  // absolute path of root.path
-  // The state document for createContainer hooks and the one for startContainer hooks, each with "pid":0; the
-  // number is replaced by the pid that the hook sees.
-  std::string creating_json;
+  // The state document for createContainer and startContainer hooks, with "pid":0; the number is replaced by
+  // the pid that the hook sees.
   std::string created_json;
   int stdio[3] = {0, 1, 2};        // see InitPlan
   bool in_user_namespace = false;  // we ourselves are not in the initial one: no mknod

@@ -103,7 +103,7 @@ TEST(Plan, TheStateOfHooksIsCutWhereThePidStands) {
   oci::Spec spec = small_spec();
   spec.hooks.create_container = {{"/h", {}, {}, 2}};
   PlanInputs inputs = small_inputs();
-  inputs.creating_json = R"({"id":"x","pid":0,"bundle":"/b"})";
+  inputs.created_json = R"({"id":"x","pid":0,"bundle":"/b"})";
   const InitPlan plan = std::move(build_plan(spec, inputs).plan);
   EXPECT_EQ(plan.create_container.state_head, R"({"id":"x","pid":)");
   EXPECT_EQ(plan.create_container.state_tail, R"(,"bundle":"/b"})");
