@@ -56,7 +56,7 @@ Object linux_features() {
   return {{"namespaces", names(oci::kNamespaceTypes)},
           {"capabilities", strings(runtime::capability_names())},
           {"cgroup",
-           Object{{"v1", true}, {"v2", true}, {"systemd", false}, {"systemdUser", false}, {"rdma", false}}},
+           Object{{"v1", true}, {"v2", true}, {"systemd", true}, {"systemdUser", true}, {"rdma", false}}},
           {"seccomp", seccomp()},
           {"apparmor", on},
           {"selinux", on},

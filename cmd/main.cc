@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <climits>
 #include <optional>
 
 #include "base/error.h"
@@ -14,6 +13,7 @@
 #include "cmd/command_line.h"
 #include "cmd/configuration.h"
 #include "cmd/dispatch.h"
+#include "cmd/other_programs.h"
 #include "cmd/output.h"
 #include "cmd/self_seal.h"
 #include "cmd/surroundings.h"
@@ -111,19 +111,18 @@ void hold_back_terminal_signals() {
   if (::sigprocmask(SIG_BLOCK, &set, nullptr) == -1) throw SysError(errno, "block signals");
 }
 
-constexpr std::string_view kSealedMark = "CRUNLITE_SEALED=1";
-
 // Comes back when we run from such a copy.
 void run_from_unwritable_copy(char** argv) {
   const std::optional<UniqueFd> copy = unwritable_self();
   if (!copy) return;
   std::vector<char*> environment;
+  std::string mark = cat(kSealedVariable, "=");
   for (char** variable = environ; *variable; ++variable) {
-    if (*variable == kSealedMark)
+    if (std::string_view(*variable).starts_with(mark))
       throw Error(ErrorKind::kUnsupported, "cannot run from an unwritable copy of crun-lite");
     environment.push_back(*variable);
   }
-  std::string mark(kSealedMark);
+  mark += own_path();
   environment.push_back(mark.data());
   environment.push_back(nullptr);
   check(sys::exec_fd(copy->get(), argv, environment.data()), "start an unwritable copy of crun-lite");
@@ -134,25 +133,16 @@ void restore_name() {
   (void)::prctl(PR_SET_NAME, "crun-lite", 0UL, 0UL, 0UL);
 }
 
-std::string read_link(const char* path) {
-  char target[PATH_MAX];
-  const size_t size = check(sys::readlink_at(AT_FDCWD, path, target, sizeof target), "read ", path);
-  return std::string(target, size);
-}
-
-// In the other program from now on. It is in libexec when installed, and beside us in a build directory.
+// In the other program from now on.
 [[noreturn]] void become_image_program(const CommandLine& line) {
-  const std::string self = read_link("/proc/self/exe");
-  const std::string directory = self.substr(0, self.rfind('/'));
-  const std::string candidates[] = {directory + "/../libexec/crun-lite/crun-lite-image",
-                                    directory + "/crun-lite-image"};
+  const std::string program = find_own_program("crun-lite-image");
   Args args = {"crun-lite", "--store", configuration().storage_root, line.verb};
   args.insert(args.end(), line.args.begin(), line.args.end());
   std::vector<char*> argv;
   for (std::string& arg : args) argv.push_back(arg.data());
   argv.push_back(nullptr);
-  for (const std::string& path : candidates) (void)::execve(path.c_str(), argv.data(), environ);
-  throw SysError(errno, "start crun-lite-image (looked for ", candidates[0], " and ", candidates[1], ")");
+  (void)::execve(program.c_str(), argv.data(), environ);
+  throw SysError(errno, "start ", program);
 }
 
 int print_version() {

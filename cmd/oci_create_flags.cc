@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/sys.h"
+#include "cmd/systemd_access.h"
 
 namespace crunlite::cmd {
 namespace {
@@ -51,6 +52,9 @@ void complete_create_options(const Globals& globals, runtime::CreateOptions& opt
   check_descriptors(options.preserve_fds, globals.inherited_fds);
   options.container.root = globals.root;
   options.cgroup_manager = globals.cgroup_manager;
+  options.rootless = globals.rootless;
+  if (options.cgroup_manager == runtime::CgroupManager::kSystemd)
+    options.systemd = systemd_access(globals.rootless);
 }
 
 }  // namespace crunlite::cmd

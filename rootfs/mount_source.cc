@@ -20,9 +20,15 @@ std::vector<IdRange> ranges(const std::vector<oci::IdMapping>& mappings) {
   return out;
 }
 
-UniqueFd copy_tree(const std::string& path, bool recursive) {
+enum class MayWait { kNo, kYes };
+
+// Invalid where the child has to take the path: without privileges in our mount namespace, which it has in
+// its own (it reaches as much as we do); and for a cgroup that comes into being only around the child.
+UniqueFd copy_tree(const std::string& path, bool recursive, MayWait may_wait) {
   const unsigned flags = static_cast<unsigned>(OPEN_TREE_CLONE) | (recursive ? AT_RECURSIVE : 0U);
-  return check(sys::open_tree(AT_FDCWD, path.c_str(), flags), "open mount source ", path);
+  sys::Result<UniqueFd> tree = sys::open_tree(AT_FDCWD, path.c_str(), flags);
+  if (tree.error() == EPERM || (tree.error() == ENOENT && may_wait == MayWait::kYes)) return {};
+  return check(std::move(tree), "open mount source ", path);
 }
 
 // A copy of a shared mount is its peer: what is mounted below it would appear on the host.
@@ -71,14 +77,20 @@ const oci::Mount* wants_mapping(const oci::Spec& spec, const MountOp& op) {
 
 void open_sources(const oci::Spec& spec, bool user_namespace, int container_userns, RootfsPlan& plan) {
   if (user_namespace) {
-    plan.tree = copy_tree(plan.path, true);
-    detach_from_host(plan.tree.get(), plan.path);
+    plan.tree = copy_tree(plan.path, true, MayWait::kNo);
+    if (plan.tree.valid()) detach_from_host(plan.tree.get(), plan.path);
   }
-  for (MountOp& op : plan.mounts) {
+  for (size_t i = 0; i < plan.mounts.size(); ++i) {
+    MountOp& op = plan.mounts[i];
     if (op.kind != MountKind::kBind) continue;
     const oci::Mount* mapped = wants_mapping(spec, op);
     if (!mapped && (!user_namespace || op.must_be_procfs)) continue;
-    op.tree = copy_tree(op.source, op.recursive_bind);
+    op.tree =
+        copy_tree(op.source, op.recursive_bind, i < plan.mounts_before_cgroup ? MayWait::kNo : MayWait::kYes);
+    if (!op.tree.valid() && mapped)
+      throw Error(ErrorKind::kUnsupported, "mount source ", op.source,
+                  ": mapped ids need privileges in the mount namespace that it is in");
+    if (!op.tree.valid()) continue;
     if (!wants_shared(op)) detach_from_host(op.tree.get(), op.source);
     if (!mapped) continue;
     const bool recursive = parse_mount_options(mapped->options).id_map == MountOptions::IdMap::kRecursive;

@@ -13,6 +13,7 @@
 #include "runtime/console_socket.h"
 #include "runtime/hooks.h"
 #include "runtime/plan.h"
+#include "runtime/rootless.h"
 #include "runtime/runtime.h"
 #include "runtime/spawn.h"
 #include "runtime/start_gate.h"
@@ -78,16 +79,20 @@ Record first_record(const CreateOptions& options, const Bundle& bundle, const St
                 .cgroup = plan_cgroup({.spec_path = spec.linux.cgroups_path,
                                        .id = options.container.id,
                                        .owner = dir.path(),
-                                       .manager = options.cgroup_manager},
+                                       .manager = options.cgroup_manager,
+                                       .systemd = options.systemd,
+                                       .rootless = options.rootless},
                                       proc),
                 .poststart = spec.hooks.poststart,
                 .poststop = spec.hooks.poststop};
 }
 
 // Where the container's cgroups are, for mounts of type cgroup.
-rootfs::CgroupView cgroup_view(const CgroupPlan& plan) {
+rootfs::CgroupView cgroup_view(const CgroupPlan& plan, const Proc& proc) {
   rootfs::CgroupView view;
-  for (ContainerCgroupMount& mount : container_cgroup_mounts(plan)) {
+  // Without a cgroup of its own it sees the one that it is in, its caller's.
+  const bool has_none = plan.manager == CgroupManager::kCgroupfs && plan.hierarchies.empty();
+  for (ContainerCgroupMount& mount : has_none ? own_cgroup_mounts(proc) : container_cgroup_mounts(plan)) {
     if (mount.directory.empty()) {
       view.unified = true;
       view.unified_directory = std::move(mount.host_path);
@@ -135,12 +140,13 @@ InitPlan plan_init(const CreateOptions& options, const Bundle& bundle, const Rec
       .rootfs = bundle.rootfs,
       .created_json = json::dump(oci::encode_state(hook_state(record, oci::Status::kCreated, 0))),
       .in_user_namespace = in_user_namespace(proc),
+      .deny_setgroups = must_deny_setgroups(bundle.spec.linux),
       .no_pivot = options.no_pivot,
       .no_new_keyring = options.no_new_keyring,
       .preserve_fds = options.preserve_fds,
       .listen_fds = options.listen_fds,
       .placed_by_clone = placed_by_clone(record.cgroup, cgroup),
-      .cgroup = cgroup_view(record.cgroup),
+      .cgroup = cgroup_view(record.cgroup, proc),
   };
   std::ranges::copy(options.stdio, inputs.stdio);
   if (options.no_pivot) inputs.host_proc_mounts = host_proc_mounts(proc, bundle.rootfs);
@@ -182,11 +188,13 @@ Child create(const CreateOptions& options) {
   dir.write(record);
   PoststopOnFailure poststop(record);
   Cgroup cgroup = Cgroup::create(record.cgroup);
-  cgroup.apply(spec.linux.resources);
+  const bool by_systemd = record.cgroup.systemd.has_value();
+  if (!by_systemd) cgroup.apply(spec.linux.resources);
+  record.cgroup = cgroup.made();
 
   InitPlan plan = plan_init(options, bundle, record, cgroup, proc);
   plan.gate = StartGate::create(dir.fd());
-  const ParentServices services{
+  ParentServices services{
       .proc = &proc,
       .cgroup_fd = placed_by_clone(record.cgroup, cgroup) ? cgroup.clone_fd() : -1,
       .note =
@@ -194,7 +202,12 @@ Child create(const CreateOptions& options) {
             record.init = identify(proc, pid);
             dir.note_init(record.init);
           },
-      .place_in_cgroup = [&](pid_t pid) { cgroup.join(pid, InV2::kNo); },
+      .place_in_cgroup =
+          [&](pid_t pid) {
+            if (!by_systemd) return cgroup.join(pid, InV2::kNo);
+            cgroup.start_unit(pid, {.resources = spec.linux.resources, .annotations = spec.annotations});
+            record.cgroup = cgroup.made();
+          },
       .run_runtime_hooks =
           [&](pid_t pid) {
             poststop.arm();
@@ -202,6 +215,8 @@ Child create(const CreateOptions& options) {
           },
       .receive_console = [&](UniqueFd master) { send_console(console.get(), master); },
   };
+  if (is_unprivileged())
+    services.write_id_maps = [&](pid_t pid) { write_id_maps_unprivileged(proc, pid, plan); };
   // The init runs these hooks itself and cannot tell us how far it came.
   if (!spec.hooks.create_container.empty()) poststop.arm();
   SpawnedInit init =

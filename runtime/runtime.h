@@ -27,6 +27,9 @@ struct CreateOptions {
   std::string config_file = "config.json";  // relative to the bundle unless absolute
   std::string pid_file;                     // empty: none
   CgroupManager cgroup_manager = CgroupManager::kCgroupfs;
+  SystemdAccess systemd;  // for CgroupManager::kSystemd
+  // The caller may be refused what root may do with cgroups: CgroupPlan::rootless.
+  bool rootless = false;
   unsigned preserve_fds = 0;  // descriptors 3 … 3+N-1 are passed on to the container's process
   unsigned listen_fds = 0;    // of those, what the caller's LISTEN_FDS says: sd_listen_fds(3)
   bool no_pivot = false;

@@ -45,6 +45,9 @@ Cloned clone_init(InitPlan& plan, const ParentServices& services, sys::SocketPai
     cloned.placed = false;
     pid = sys::clone_without_clone3(args);
   }
+  if (pid.error() == EACCES && cloned.placed)
+    throw SysError(EACCES, "clone the container's init into its cgroup")
+        .with_remedy("both cgroups, ours and the container's, must be below one that we may change");
   const pid_t child = check(pid, "clone the container's init");
   if (child == 0) {
     // The parent's end must be closed here too: its end is how we see that the parent is gone.

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "runtime/cgroup/devices.h"
 
 namespace crunlite::runtime {
 namespace {
@@ -24,6 +25,15 @@ Error no_such_container() {
 bool id_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
          std::string_view("_+-.").find(c) != std::string_view::npos;
+}
+
+// The runtime directory of a user is swept from time to time; the sticky bit says that this is still in use
+// (XDG Base Directory Specification, XDG_RUNTIME_DIR).
+void keep_from_clean_up(int root) {
+  if (::geteuid() == 0 && !in_user_namespace()) return;
+  const sys::Result<struct stat> st = sys::fstat(root);
+  if (!st.ok() || st->st_uid != ::geteuid() || (st->st_mode & S_ISVTX)) return;
+  (void)sys::fchmod(root, (st->st_mode & 07777) | S_ISVTX);
 }
 
 // Waits until the process ends; false when `timeout` passes first.
@@ -53,6 +63,7 @@ std::vector<std::string> list_ids(const std::string& root) {
 StateDir StateDir::reserve(const Ref& container) {
   check_id(container.id);
   UniqueFd root = make_own_dirs(container.root, 0700);
+  keep_from_clean_up(root.get());
   const sys::Status made = sys::mkdir_at(root.get(), container.id.c_str(), 0700);
   if (made.error() == EEXIST) throw Error(ErrorKind::kExists, "container with given ID already exists");
   std::string path = cat(container.root, "/", container.id);

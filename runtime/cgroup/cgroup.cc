@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "runtime/cgroup/devices.h"
 #include "runtime/cgroup/members.h"
+#include "runtime/cgroup/systemd_driver.h"
 #include "runtime/cgroup/tree.h"
 
 namespace crunlite::runtime {
@@ -50,10 +51,20 @@ std::function<void(int, int)> prepare_level(const CgroupHierarchy& where, bool a
   return [](int, int) {};
 }
 
-// An unprivileged caller usually owns a place in one hierarchy and none in the others.
-bool may_do_without(const CgroupHierarchy& where, int error) {
-  return !where.v2 && ::geteuid() != 0 && (error == EACCES || error == EPERM || error == EROFS);
+bool is_refusal(int error) {
+  return error == EACCES || error == EPERM || error == EROFS;
 }
+
+// An unprivileged caller usually owns a place in v2 or in one hierarchy of v1 and none in the others; without
+// any limits a container can do without (runc and crun go on too, but not when a path was asked for).
+bool may_do_without(const CgroupPlan& plan, const CgroupHierarchy& where, int error) {
+  if (!is_refusal(error)) return false;
+  return where.v2 ? plan.may_be_missing : plan.rootless || ::geteuid() != 0;
+}
+
+constexpr const char* kDelegation =
+    "without privileges a cgroup has to be delegated first: use --systemd-cgroup with the user's systemd, or "
+    "start from `systemd-run --user --scope -p Delegate=yes`";
 
 Error missing_file(const CgroupHierarchy& where, std::string_view controller, const std::string& file) {
   // Not the kernel's own words: callers take those for a missing executable.
@@ -61,7 +72,8 @@ Error missing_file(const CgroupHierarchy& where, std::string_view controller, co
               " offers no ", file, " in ", where.full_path());
   error.with_remedy(where.v2
                         ? "the controller is not enabled there: see cgroup.controllers in that directory and "
-                          "cgroup.subtree_control above it (a cgroup with processes cannot hand it down)"
+                          "cgroup.subtree_control above it (a cgroup with processes cannot hand it down; "
+                          "systemd hands a user those of Delegate= in user@.service)"
                         : "the kernel is built or booted without it");
   return error;
 }
@@ -103,6 +115,8 @@ Cgroup::Cgroup(Cgroup&& other) noexcept
     : plan_(std::move(other.plan_)),
       places_(std::move(other.places_)),
       armed_(std::exchange(other.armed_, false)),
+      unit_started_(other.unit_started_),
+      foreign_(other.foreign_),
       pids_zero_pending_(other.pids_zero_pending_) {}
 
 Cgroup& Cgroup::operator=(Cgroup&& other) noexcept {
@@ -110,6 +124,8 @@ Cgroup& Cgroup::operator=(Cgroup&& other) noexcept {
   std::swap(plan_, moved.plan_);
   std::swap(places_, moved.places_);
   std::swap(armed_, moved.armed_);
+  std::swap(unit_started_, moved.unit_started_);
+  std::swap(foreign_, moved.foreign_);
   std::swap(pids_zero_pending_, moved.pids_zero_pending_);
   return *this;
 }
@@ -128,6 +144,7 @@ Cgroup Cgroup::create(const CgroupPlan& plan) {
   Cgroup cgroup;
   cgroup.plan_ = plan;
   cgroup.armed_ = true;
+  if (plan.systemd) return cgroup;  // start_unit() makes it, around a process
   const std::string mark = cgroup_owner_mark(plan.owner, plan.id);
   const bool v2_alone = plan.hierarchies.size() == 1;
   for (const CgroupHierarchy& where : plan.hierarchies) {
@@ -136,8 +153,10 @@ Cgroup Cgroup::create(const CgroupPlan& plan) {
     try {
       made = make_cgroup(root.get(), where.path, prepare_level(where, v2_alone));
     } catch (const SysError& error) {
-      if (may_do_without(where, error.error())) continue;
-      throw;
+      if (may_do_without(plan, where, error.error())) continue;
+      Error refused = error;
+      if (plan.rootless && is_refusal(error.error())) refused.with_remedy(kDelegation);
+      throw refused;
     }
     const bool ours = made.made || cgroup_mark(made.dir.get(), CgroupMark::kMade) == mark;
     if (!made.made && !cgroup_processes(made.dir.get()).empty())
@@ -166,10 +185,26 @@ Cgroup Cgroup::open(const CgroupPlan& plan) {
     // empty: create() was killed between making and marking.
     const bool unmarked =
         made.empty() && adopted.empty() && !where.existed && cgroup_processes(opened.get()).empty();
-    if (made != mark && adopted != mark && !unmarked) continue;
+    if (made != mark && adopted != mark && !unmarked) {
+      cgroup.foreign_ = true;
+      continue;
+    }
     cgroup.places_.push_back({.where = where, .dir = std::move(opened), .ours = made == mark || unmarked});
   }
   return cgroup;
+}
+
+UniqueFd Cgroup::make_place(const CgroupHierarchy& where) const {
+  const UniqueFd root = open_root(where);
+  return make_cgroup(root.get(), where.path, prepare_level(where, plan_.hierarchies.size() == 1)).dir;
+}
+
+CgroupPlan Cgroup::made() const {
+  CgroupPlan out = plan_;
+  if (plan_.systemd && !unit_started_) return out;
+  out.hierarchies.clear();
+  for (const Place& place : places_) out.hierarchies.push_back(place.where);
+  return out;
 }
 
 const Cgroup::Place* Cgroup::place_of(std::string_view controller) const {
@@ -193,6 +228,7 @@ void Cgroup::apply(const oci::Resources& resources) {
 }
 
 void Cgroup::update(const oci::Resources& resources) {
+  if (plan_.systemd) set_unit_properties(*plan_.systemd, unit_limits(resources));
   apply_limits(resources);
   if (!resources.devices.empty()) apply_devices(resources.devices);
   apply_unified(resources);
@@ -217,7 +253,9 @@ void Cgroup::apply_limits(const oci::Resources& resources) {
     if (!place)
       throw Error(ErrorKind::kUnsupported, "linux.resources needs the ", controller.name,
                   " controller, which is not in any cgroup hierarchy that is mounted here")
-          .with_remedy(cat("enable it (see /proc/cgroups) or leave ", settings.front().file, " unset"));
+          .with_remedy(plan_.rootless && v2_alone
+                           ? kDelegation
+                           : cat("enable it (see /proc/cgroups) or leave ", settings.front().file, " unset"));
     // The clone into a cgroup that admits no process would fail: the limit comes with join().
     if (v2 && settings == Settings{{"pids.max", "0"}} && cgroup_processes(place->dir.get()).empty()) {
       pids_zero_pending_ = true;
@@ -258,12 +296,15 @@ void Cgroup::apply_devices(const std::vector<oci::DeviceRule>& rules) {
     }
   } catch (const SysError& error) {
     // There nobody can make a device node, and the runtime binds only the harmless ones.
-    if ((error.error() == EPERM || error.error() == EACCES) && in_user_namespace()) return;
+    if ((error.error() == EPERM || error.error() == EACCES) && (plan_.rootless || in_user_namespace()))
+      return;
     throw;
   }
 }
 
 int Cgroup::clone_fd() const {
+  // Into a unit of his manager a user's process is moved by that manager.
+  if (plan_.systemd && plan_.systemd->access.user) return -1;
   const Place* place = v2_place();
   return place ? place->dir.get() : -1;
 }
@@ -274,8 +315,13 @@ void Cgroup::join(pid_t pid, InV2 already) {
   const std::string text = cat(pid);
   for (const Place& place : places_) {
     if (place.where.v2 && already == InV2::kYes) continue;
-    check(write_cgroup_file(place.dir.get(), "cgroup.procs", text), "move process ", pid, " to cgroup ",
-          place.where.full_path());
+    const sys::Status moved = write_cgroup_file(place.dir.get(), "cgroup.procs", text);
+    // Between two branches that belong to root a user moves nothing; his manager has it done.
+    if (is_refusal(moved.error()) && place.where.v2 && plan_.systemd) {
+      attach_to_unit(*plan_.systemd, pid);
+      continue;
+    }
+    check(moved, "move process ", pid, " to cgroup ", place.where.full_path());
   }
   if (!std::exchange(pids_zero_pending_, false)) return;
   const Place* pids = place_of("pids");
@@ -387,6 +433,7 @@ std::optional<uint64_t> Cgroup::oom_kills() const {
 void Cgroup::remove(std::chrono::milliseconds timeout) {
   const Deadline deadline = in(timeout);
   std::string stuck;
+  stop_unit_if_ours();
   // v2 first: its event tells when the last process is gone, and then v1 is empty too.
   std::stable_partition(places_.begin(), places_.end(), [](const Place& place) { return place.where.v2; });
   for (const Place& place : places_) {

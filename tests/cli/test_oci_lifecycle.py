@@ -186,7 +186,7 @@ class OwnWords(RuntimeTest):
         self.assertIn('rro', document['mountOptions'])
         self.assertEqual(8, len(document['linux']['namespaces']))
         self.assertEqual(41, len(document['linux']['capabilities']))
-        self.assertFalse(document['linux']['cgroup']['systemd'])
+        self.assertTrue(document['linux']['cgroup']['systemd'])
 
 
 class Kill(RuntimeTest):

@@ -40,6 +40,7 @@ LIBRARY_OWNERS = {
     "zstd.h": (("archive/",), "crun-lite-image only"),
     "zlib.h": (("archive/",), "crun-lite-image only"),
     "isa-l": (("archive/",), "crun-lite-image only"),
+    "systemd/": (("runtime/systemd/",), "D-Bus is crun-lite-systemd's alone: a static program cannot link it"),
     "seccomp.h": (("runtime/",), "only the runtime makes filters"),
     "sys/capability.h": (("runtime/",), "only the runtime sets capabilities"),
     "libmnl/": (("net/",), "only net/ speaks netlink"),

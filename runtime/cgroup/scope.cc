@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// The part of Cgroup that is systemd's: a scope around the container's first process, with Delegate=true, so
+// that what is inside it is the runtime's (systemd.io, CGROUP_DELEGATION). systemd knows the limits that it
+// has properties for; the files get all of them afterwards, exactly and in both drivers the same.
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "runtime/cgroup/cgroup.h"
+#include "runtime/cgroup/devices.h"
+#include "runtime/cgroup/settings.h"
+#include "runtime/cgroup/systemd_driver.h"
+#include "runtime/cgroup/systemd_properties.h"
+#include "runtime/cgroup/tree.h"
+
+namespace crunlite::runtime {
+namespace {
+
+void append(Settings& to, Settings&& from) {
+  std::ranges::move(from, std::back_inserter(to));
+}
+
+void append(std::vector<UnitProperty>& to, std::vector<UnitProperty>&& from) {
+  std::ranges::move(from, std::back_inserter(to));
+}
+
+std::string device_names() {
+  constexpr size_t kMostText = 1u << 20;
+  const Proc proc = check(Proc::open(), "open procfs");
+  const UniqueFd file = check(proc.open_file("devices", O_RDONLY), "open the list of devices");
+  return read_fd(file.get(), "devices", kMostText);
+}
+
+std::vector<UnitProperty> scope_properties(const CgroupPlan& plan) {
+  const bool v1 = std::ranges::any_of(plan.hierarchies, [](const CgroupHierarchy& h) { return !h.v2; });
+  return {
+      {"Description", "s", cat("crun-lite container ", plan.id)},
+      {"Slice", "s", plan.systemd->slice},
+      {"Delegate", "b", true},
+      // The machine shuts down containers after what they may depend on; their order is their caller's
+      // affair.
+      {"DefaultDependencies", "b", false},
+      {"CPUAccounting", "b", true},
+      {v1 ? "BlockIOAccounting" : "IOAccounting", "b", true},
+      {"MemoryAccounting", "b", true},
+      {"TasksAccounting", "b", true},
+  };
+}
+
+}  // namespace
+
+std::vector<UnitProperty> Cgroup::unit_limits(const oci::Resources& resources) const {
+  Settings v1;
+  Settings v2;
+  for (const Controller& controller : kControllers) {
+    const CgroupHierarchy* where = plan_.with_controller(controller.name);
+    if (!where) continue;  // apply_limits() says that it is missing
+    const Place* place = place_of(controller.name);
+    const CurrentValue current = [&](const std::string& file) {
+      return place ? read_cgroup_file(place->dir.get(), file) : std::nullopt;
+    };
+    append(where->v2 ? v2 : v1, (where->v2 ? controller.v2 : controller.v1)(resources, current));
+  }
+  if (plan_.v2()) append(v2, unified(resources));
+  std::vector<UnitProperty> properties = limit_properties(v2, LimitsOf::kV2);
+  append(properties, limit_properties(v1, LimitsOf::kV1));
+  return properties;
+}
+
+void Cgroup::open_places_of_unit(const std::string& unit_cgroup) {
+  const std::string mark = cgroup_owner_mark(plan_.owner, plan_.id);
+  for (CgroupHierarchy& where : plan_.hierarchies) {
+    // Controllers that systemd does not manage (v1's freezer, cpuset …) have no directory for the unit yet.
+    const bool named = where.controllers == std::vector<std::string>{"name=systemd"};
+    if ((where.v2 || named) && !unit_cgroup.empty()) where.path = unit_cgroup;
+    places_.push_back({.where = where, .dir = make_place(where), .ours = true});
+    mark_cgroup(places_.back().dir.get(), CgroupMark::kMade, mark);
+  }
+}
+
+void Cgroup::start_unit(pid_t pid, const UnitContents& contents) {
+  std::vector<UnitProperty> properties = scope_properties(plan_);
+  append(properties, annotated_properties(contents.annotations));
+  append(properties, unit_limits(contents.resources));
+  // A user's manager may not filter devices.
+  if (!plan_.rootless)
+    append(properties, device_properties(with_default_devices(contents.resources.devices), device_names()));
+  std::string unit_cgroup;
+  try {
+    unit_started_ = true;
+    unit_cgroup = runtime::start_unit(*plan_.systemd, pid, std::move(properties));
+  } catch (const Error& error) {
+    unit_started_ = error.kind() != ErrorKind::kExists;  // somebody else's stays
+    throw;
+  }
+  open_places_of_unit(unit_cgroup);
+  apply(contents.resources);
+  // On v2 systemd has placed it; v1 has hierarchies that systemd knows nothing of.
+  join(pid, InV2::kYes);
+}
+
+void Cgroup::stop_unit_if_ours() {
+  if (!plan_.systemd || foreign_ || (armed_ && !unit_started_)) return;
+  try {
+    stop_unit(*plan_.systemd);
+  } catch (const Error& error) {
+    // Its cgroup is removed all the same, and with it goes the unit.
+    log::warning(error.what());
+  }
+}
+
+}  // namespace crunlite::runtime
