@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <poll.h>
+
+#include <chrono>
+
 #include "base/error.h"
 #include "runtime/hooks.h"
 #include "runtime/runtime.h"
@@ -22,6 +26,16 @@ void require_created(oci::Status status) {
   }
 }
 
+// After a start that failed the container is stopped, not about to stop: containerd deletes it in the same
+// moment, and refuses while it still is "created". The init ends right after it has said why; its end is what
+// poll waits for, and a caller that is its parent has been told by then.
+void wait_for_end(const Situation& container) {
+  constexpr std::chrono::milliseconds kPatience{5000};
+  if (!container.init) return;
+  pollfd end{container.init->get(), POLLIN, 0};
+  (void)::poll(&end, 1, static_cast<int>(kPatience.count()));
+}
+
 }  // namespace
 
 void start(const Ref& container) {
@@ -36,7 +50,12 @@ void start(const Ref& container) {
   const Record record = dir.read();
   const Situation now = situation_of(dir, record, proc);
   require_created(now.status);
-  with_context("unable to start container process", [&] { StartGate::open(dir.fd()); });
+  try {
+    with_context("unable to start container process", [&] { StartGate::open(dir.fd()); });
+  } catch (const Error&) {
+    wait_for_end(now);
+    throw;
+  }
   // A hook may call us: it must not find the container locked.
   dir.unlock();
   try {

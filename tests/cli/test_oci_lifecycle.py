@@ -110,6 +110,22 @@ class Words(RuntimeTest):
         if self.runtime_name != 'crun':
             self.assertIn('cannot start an already running container', again.err)
 
+    def test_after_a_failed_start_it_is_stopped(self):
+        """Not a moment later: containerd deletes what could not be started at once, and only what has stopped."""
+        if self.runtime_name != 'crun-lite':
+            self.skipTest('the peers report what the kernel cannot execute as the end of a started container')
+        bundle = self.bundle(['/bin/no-format'])
+        target = os.path.join(bundle.path, 'rootfs/bin/no-format')
+        with open(target, 'w', encoding='ascii') as f:
+            f.write('neither a script nor a program\n')
+        os.chmod(target, 0o755)
+        name, created = self.create(bundle.write())
+        self.assert_ok(created)
+        pid = self.state(name)['pid']
+        self.assert_fails(self.oci('start', name), 1, 'exec format error')
+        self.assertFalse(process.alive(pid), process.describe(pid))
+        self.assert_ok(self.oci('delete', name))
+
     def test_start_after_the_end(self):
         name, _ = self.create(self.bundle(['/bin/true']))
         self.assert_ok(self.oci('start', name))
