@@ -328,6 +328,8 @@ class Spec(RuntimeTest):
         with open(bundle.path / 'config.json', encoding='utf-8') as f:
             config = json.load(f)
         self.assertEqual(['sh'], config['process']['args'])
+        v1 = os.path.isdir('/sys/fs/cgroup/memory')
+        self.assertEqual(0 if v1 else 1, [n['type'] for n in config['linux']['namespaces']].count('cgroup'))
         config['process'].update(terminal=False, args=['echo', 'fine'])
         config['linux']['cgroupsPath'] = f'/crl-test/{self.name()}'
         bundle.config = config
