@@ -5,14 +5,13 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "cmd/containerd_config.h"
 
 namespace crunlite::cmd {
 namespace {
 
 // The first line of every file that is ours alone. Without it a file is somebody else's and stays as it is.
 constexpr std::string_view kMark = "# Written by `crun-lite install`";
-constexpr std::string_view kContainerdMain = "/etc/containerd/config.toml";
-constexpr std::string_view kContainerdDropIns = "/etc/containerd/conf.d/*.toml";
 
 std::string heading(std::string_view caller) {
   return cat(kMark, " --for ", caller, "; say that again rather than change it here.\n");
@@ -23,8 +22,6 @@ std::string quoted(const std::string& text) {
   return json::dump(json::Value(text));
 }
 
-using Files = std::vector<CallerFile>;
-
 struct Request {
   std::string_view caller;
   std::string path;
@@ -33,23 +30,29 @@ struct Request {
 };
 
 // A file of our own: absent, or written by us before.
-Files own_file(const Request& request, const std::string& content) {
+std::string own_file(const Request& request, const std::string& content) {
   const std::optional<std::string> old = request.existing(request.path);
   if (old && !old->starts_with(kMark)) {
     throw Error(ErrorKind::kExists, request.path, " is there and was not written by crun-lite")
         .with_remedy(cat("add the lines of `crun-lite install --for ", request.caller,
                          "` to it by hand, or name another place with --file"));
   }
-  return {{.path = request.path, .content = heading(request.caller) + content}};
+  return heading(request.caller) + content;
+}
+
+// The line that makes crun-lite the default: when it is asked for, and when it is there from an earlier time.
+std::string default_line(const Request& request, const std::string& line) {
+  const bool there =
+      request.existing(request.path).value_or("").find(cat("\n", line, "\n")) != std::string::npos;
+  return request.options.make_default || there ? line + "\n" : "";
 }
 
 // containers.conf(5). The lists there replace the built-in ones, so the names that were in those are
 // repeated. The manual calls the last one runtime_supports_nocgroups, which podman does not read.
-Files containers_conf(const Request& buildah_or_podman) {
+std::string containers_conf(const Request& buildah_or_podman) {
   Request request = buildah_or_podman;
   request.caller = "podman";  // one file for both: it must not change with the last who asked
-  std::string text = "[engine]\n";
-  if (request.options.make_default) text += "runtime = \"crun-lite\"\n";
+  std::string text = "[engine]\n" + default_line(request, "runtime = \"crun-lite\"");
   text +=
       "# Errors as JSON in the log file, and containers without cgroups, are asked of these only.\n"
       "runtime_supports_json = [\"crun\", \"runc\", \"kata\", \"runsc\", \"youki\", \"krun\", "
@@ -82,7 +85,7 @@ json::Object daemon_json_of(const Request& request) {
 
 // dockerd's configuration file, https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file. One
 // file for everything: all that is in it stays, in its order.
-Files daemon_json(const Request& request) {
+std::string daemon_json(const Request& request) {
   json::Object document = daemon_json_of(request);
   json::Object runtimes = object_at(document, "runtimes", request.path, "/runtimes");
   json::Object ours = object_at(runtimes, "crun-lite", request.path, "/runtimes/crun-lite");
@@ -92,86 +95,30 @@ Files daemon_json(const Request& request) {
   runtimes.set("crun-lite", std::move(ours));
   document.set("runtimes", std::move(runtimes));
   if (request.options.make_default) document.set("default-runtime", "crun-lite");
-  return {{.path = request.path,
-           .content = json::dump(json::Value(std::move(document)), json::Style::kIndented) + "\n"}};
+  return json::dump(json::Value(std::move(document)), json::Style::kIndented) + "\n";
 }
 
-// What stands behind `key =` on a line; nothing when that is not what the line sets.
-std::optional<std::string_view> value_of(std::string_view line, std::string_view key) {
-  std::string_view rest = trim(line);
-  const bool is_quoted = rest.starts_with('"') || rest.starts_with('\'');
-  if (is_quoted) rest.remove_prefix(1);
-  if (!rest.starts_with(key)) return std::nullopt;
-  rest.remove_prefix(key.size());
-  if (is_quoted && !rest.empty()) rest.remove_prefix(1);
-  rest = trim(rest);
-  if (!rest.starts_with('=')) return std::nullopt;
-  return trim(rest.substr(1));
-}
-
-// The value of a key of TOML's top table, which ends where the first other table begins.
-std::optional<std::string_view> top_value(std::string_view text, std::string_view key) {
-  for (const std::string_view line : split(text, '\n')) {
-    if (trim(line).starts_with('[')) break;
-    if (const std::optional<std::string_view> value = value_of(line, key)) return value;
-  }
-  return std::nullopt;
-}
-
-// Of containerd's configuration; a file that does not say is in the first one.
-unsigned format_of(std::string_view text) {
-  const std::string_view value = top_value(text, "version").value_or("1");
-  return parse_number<unsigned>(value.substr(0, value.find_first_not_of("0123456789"))).value_or(1);
-}
-
-// What containerd must be told so that it reads the drop-ins; nothing when it has been.
-std::optional<CallerFile> containerd_main(const ExistingFile& existing) {
-  const std::string path(kContainerdMain);
-  const std::string imports = cat("imports = [\"", kContainerdDropIns, "\"]\n");
-  const std::optional<std::string> old = existing(path);
-  if (!old || trim(*old).empty())
-    return CallerFile{.path = path, .content = cat(heading("containerd"), "version = 2\n", imports)};
-  if (format_of(*old) < 2) {
-    throw Error(ErrorKind::kUnsupported, path,
-                " is in containerd's first format, which imports nothing newer")
-        .with_remedy(
-            "bring it to version = 2 (`containerd config migrate`), or add the printed lines by hand");
-  }
-  if (!top_value(*old, "imports")) return CallerFile{.path = path, .content = imports + *old};
-  if (old->find(cat('"', kContainerdDropIns, '"')) != std::string::npos) return std::nullopt;
-  throw Error(ErrorKind::kExists, path, " has imports of its own")
-      .with_remedy(cat("add \"", kContainerdDropIns, "\" to them"));
-}
-
-// containerd's CRI plug-in; version 2 of the format is read by containerd 1.3 up to 2.x.
-Files containerd_toml(const Request& request) {
-  constexpr std::string_view kCri = "[plugins.\"io.containerd.grpc.v1.cri\".containerd";
-  std::string text = "version = 2\n\n";
-  if (request.options.make_default) text += cat(kCri, "]\ndefault_runtime_name = \"crun-lite\"\n\n");
-  text += cat(kCri, ".runtimes.crun-lite]\nruntime_type = \"io.containerd.runc.v2\"\n\n");
-  text += cat(kCri, ".runtimes.crun-lite.options]\nBinaryName = ", quoted(request.options.runtime), "\n");
-  if (request.options.systemd_cgroup) text += "SystemdCgroup = true\n";
-  Files files = own_file(request, text);
-  // Whoever names the file knows how containerd comes to read it.
-  if (!request.options.file.empty()) return files;
-  if (std::optional<CallerFile> main = containerd_main(request.existing)) files.push_back(std::move(*main));
-  return files;
+std::string containerd_toml(const Request& request) {
+  return containerd_config(request.existing(request.path), request.path,
+                           {.runtime = request.options.runtime,
+                            .make_default = request.options.make_default,
+                            .systemd_cgroup = request.options.systemd_cgroup});
 }
 
 // buildkitd knows one runtime, so it is the default either way.
-Files buildkitd_toml(const Request& request) {
+std::string buildkitd_toml(const Request& request) {
   return own_file(request, cat("[worker.oci]\nbinary = ", quoted(request.options.runtime), "\n"));
 }
 
-Files crio_conf(const Request& request) {
-  std::string text;
-  if (request.options.make_default) text += "[crio.runtime]\ndefault_runtime = \"crun-lite\"\n\n";
-  text += cat("[crio.runtime.runtimes.crun-lite]\nruntime_path = ", quoted(request.options.runtime),
-              "\nruntime_type = \"oci\"\nruntime_root = \"/run/crun-lite\"\n");
+std::string crio_conf(const Request& request) {
+  const std::string text =
+      cat("[crio.runtime]\n", default_line(request, "default_runtime = \"crun-lite\""),
+          "\n[crio.runtime.runtimes.crun-lite]\nruntime_path = ", quoted(request.options.runtime),
+          "\nruntime_type = \"oci\"\nruntime_root = \"/run/crun-lite\"\n");
   return own_file(request, text);
 }
 
-Files runtime_class(const Request& request) {
+std::string runtime_class(const Request& request) {
   if (request.options.make_default) {
     throw Error(ErrorKind::kUsage, "crun-lite install: Kubernetes has no default runtime class")
         .with_remedy("make crun-lite the default of the nodes: --for containerd or crio, with --default");
@@ -184,7 +131,7 @@ Files runtime_class(const Request& request) {
 struct Caller {
   std::string_view name;
   std::string_view path;
-  Files (*files)(const Request&);
+  std::string (*content)(const Request&);
   std::string_view next;
 };
 
@@ -196,7 +143,7 @@ constexpr Caller kCallers[] = {
      "nothing to restart; try: buildah bud --isolation oci --runtime crun-lite …"},
     {"docker", "/etc/docker/daemon.json", daemon_json,
      "then: systemctl reload docker, or SIGHUP to dockerd; try: docker run --runtime crun-lite …"},
-    {"containerd", "/etc/containerd/conf.d/crun-lite.toml", containerd_toml,
+    {"containerd", "/etc/containerd/config.toml", containerd_toml,
      "then: systemctl restart containerd; pods ask for it by runtime class (--for kubernetes), and ctr needs "
      "none "
      "of this: ctr run --runc-binary PATH …"},
@@ -223,13 +170,13 @@ CallerSetup setup_of(std::string_view name, const CallerOptions& options, const 
     throw Error(ErrorKind::kUsage, "crun-lite install: unknown caller ", quote(name))
         .with_remedy(cat("--for takes ", join(caller_names(), ", ")));
   }
-  if (options.systemd_cgroup && caller->files != containerd_toml) {
+  if (options.systemd_cgroup && caller->content != containerd_toml) {
     throw Error(ErrorKind::kUsage, "crun-lite install: --systemd-cgroup is for containerd; ", name,
                 " says it once for all its runtimes");
   }
   const std::string path = options.file.empty() ? std::string(caller->path) : options.file;
   const Request request{.caller = caller->name, .path = path, .options = options, .existing = existing};
-  return {.files = caller->files(request), .next = std::string(caller->next)};
+  return {.path = path, .content = caller->content(request), .next = std::string(caller->next)};
 }
 
 }  // namespace crunlite::cmd

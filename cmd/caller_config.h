@@ -18,15 +18,10 @@ struct CallerOptions {
   std::string file;             // instead of the caller's own place; empty: there
 };
 
-struct CallerFile {
-  std::string path;     // absolute, on the machine that it is meant for
-  std::string content;  // whole, as it should be
-};
-
 struct CallerSetup {
-  std::vector<CallerFile>
-      files;         // in the order in which they are written; the first is the one that is printed
-  std::string next;  // what makes the caller see it, and how it is asked for
+  std::string path;     // absolute, on the machine that it is meant for
+  std::string content;  // the whole file, as it should be
+  std::string next;     // what makes the caller see it, and how it is asked for
 };
 
 // The content of a file that is there, or nothing.

@@ -8,7 +8,6 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/rollback.h"
 #include "cmd/caller_config.h"
 #include "cmd/grammar.h"
 #include "cmd/output.h"
@@ -62,18 +61,14 @@ class Machine {
   }
 
   // False: it is like that already.
-  bool write(const CallerFile& file, Rollback& rollback) const {
-    const std::string name = at(file.path);
-    const std::optional<std::string> old = read(file.path);
-    if (old == file.content) return false;
+  bool write(const std::string& path, const std::string& content) const {
+    const std::string name = at(path);
+    const std::optional<std::string> old = read(path);
+    if (old == content) return false;
     const mode_t mode =
         old ? check(sys::stat_at(AT_FDCWD, name.c_str(), 0), "look at ", name).st_mode & 07777 : kDefaultMode;
     (void)make_own_dirs(name.substr(0, name.rfind('/')), 0755);
-    write_file_atomic(AT_FDCWD, name, file.content, mode, Durability::kSync);
-    rollback.on_failure([name, old, mode] {
-      if (old) return write_file_atomic(AT_FDCWD, name, *old, mode, Durability::kSync);
-      check(sys::unlink_at(AT_FDCWD, name.c_str()), "remove ", name);
-    });
+    write_file_atomic(AT_FDCWD, name, content, mode, Durability::kSync);
     return true;
   }
 
@@ -81,25 +76,16 @@ class Machine {
   std::string root_;
 };
 
-// All of the files or none.
-void write_all(const Machine& machine, const CallerSetup& setup) {
-  Rollback rollback;
-  std::string report;
-  for (const CallerFile& file : setup.files) {
-    const bool written = machine.write(file, rollback);
-    report += cat(written ? "wrote " : "unchanged: ", machine.at(file.path), "\n");
-  }
-  rollback.commit();
-  print(report + setup.next + "\n");
+void write_setup(const Machine& machine, const CallerSetup& setup) {
+  const bool written = machine.write(setup.path, setup.content);
+  print(cat(written ? "wrote " : "unchanged: ", machine.at(setup.path), "\n", setup.next, "\n"));
 }
 
 // The text alone on standard output, so that it can be redirected; beside it, for people, where it goes.
 void print_setup(const Machine& machine, const CallerSetup& setup) {
-  print(setup.files.front().content);
-  std::string note =
-      cat("crun-lite: this is for ", machine.at(setup.files.front().path), "; --write puts it there");
-  for (size_t i = 1; i < setup.files.size(); ++i) note += cat(" and into ", machine.at(setup.files[i].path));
-  (void)sys::write_all(STDERR_FILENO, note + "\n");
+  print(setup.content);
+  (void)sys::write_all(STDERR_FILENO,
+                       cat("crun-lite: this is for ", machine.at(setup.path), "; --write puts it there\n"));
 }
 
 struct Flags {
@@ -154,7 +140,7 @@ int install(const Globals&, const Args& args) {
   };
   const CallerSetup setup = setup_of(flags.caller, flags.options, existing);
   if (flags.write) {
-    write_all(machine, setup);
+    write_setup(machine, setup);
   } else {
     print_setup(machine, setup);
   }

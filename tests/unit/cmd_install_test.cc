@@ -14,15 +14,13 @@ namespace crunlite::cmd {
 namespace {
 
 using testing::AllOf;
-using testing::EndsWith;
 using testing::HasSubstr;
-using testing::SizeIs;
 using testing::StartsWith;
 
 using Machine = std::map<std::string, std::string>;
 
 const std::string kDaemonJson = "/etc/docker/daemon.json";
-const std::string kContainerdMain = "/etc/containerd/config.toml";
+const std::string kContainerdConfig = "/etc/containerd/config.toml";
 
 CallerSetup setup(std::string_view caller, CallerOptions options = {}, const Machine& machine = {}) {
   options.runtime = "/usr/local/bin/crun-lite";
@@ -42,12 +40,11 @@ std::string refused(std::string_view caller, const CallerOptions& options, const
 }
 
 std::string merged(const std::string& daemon_json, CallerOptions options = {}) {
-  return setup("docker", std::move(options), {{kDaemonJson, daemon_json}}).files.at(0).content;
+  return setup("docker", std::move(options), {{kDaemonJson, daemon_json}}).content;
 }
 
-std::string containerd_main(const std::string& before) {
-  const CallerSetup result = setup("containerd", {}, {{kContainerdMain, before}});
-  return result.files.size() == 1 ? "unchanged" : result.files.at(1).content;
+std::string containerd(const std::string& before, CallerOptions options = {}) {
+  return setup("containerd", std::move(options), {{kContainerdConfig, before}}).content;
 }
 
 // CRUN_LITE_UPDATE_GOLDEN=1 writes them anew.
@@ -55,9 +52,8 @@ TEST(Install, GoldenFiles) {
   for (const std::string& caller : caller_names()) {
     for (const bool make_default : {false, true}) {
       if (caller == "kubernetes" && make_default) continue;
-      std::string text;
-      for (const CallerFile& file : setup(caller, {.make_default = make_default}).files)
-        text += cat("==> ", file.path, "\n", file.content);
+      const CallerSetup result = setup(caller, {.make_default = make_default});
+      const std::string text = cat("==> ", result.path, "\n", result.content);
       const std::string path = cat(CRUNLITE_SOURCE_DIR "/tests/unit/golden/install/", caller,
                                    make_default ? "-default" : "", ".txt");
       if (::getenv("CRUN_LITE_UPDATE_GOLDEN"))
@@ -67,20 +63,21 @@ TEST(Install, GoldenFiles) {
   }
 }
 
-TEST(Install, TwiceIsOnce) {
+TEST(Install, TwiceIsOnceAndTheDefaultStays) {
   for (const std::string& caller : caller_names()) {
-    Machine machine;
-    for (const CallerFile& file : setup(caller).files) machine[file.path] = file.content;
-    for (const CallerFile& file : setup(caller, {}, machine).files)
-      EXPECT_EQ(machine.at(file.path), file.content) << caller;
+    for (const bool make_default : {false, true}) {
+      if (caller == "kubernetes" && make_default) continue;
+      const CallerSetup first = setup(caller, {.make_default = make_default});
+      EXPECT_EQ(setup(caller, {}, {{first.path, first.content}}).content, first.content) << caller;
+    }
   }
-  EXPECT_EQ(setup("podman").files.at(0).content, setup("buildah").files.at(0).content);
+  EXPECT_EQ(setup("podman").content, setup("buildah").content);
 }
 
 TEST(Install, PathsAreQuoted) {
   CallerOptions options{.runtime = "/opt/a \"b\"\\c/crun-lite"};
   const auto nothing = [](const std::string&) { return std::nullopt; };
-  EXPECT_THAT(setup_of("podman", options, nothing).files.at(0).content,
+  EXPECT_THAT(setup_of("podman", options, nothing).content,
               HasSubstr(R"(crun-lite = ["/opt/a \"b\"\\c/crun-lite"])"));
 }
 
@@ -116,8 +113,8 @@ TEST(Install, DaemonJsonKeepsWhatIsThere) {
 }
 )");
   EXPECT_THAT(merged(before, {.make_default = true}), HasSubstr(R"("default-runtime": "crun-lite",)"));
-  EXPECT_EQ(merged(" \n"), setup("docker").files.at(0).content);
-  EXPECT_EQ(merged(R"({"runtimes": null})"), setup("docker").files.at(0).content);
+  EXPECT_EQ(merged(" \n"), setup("docker").content);
+  EXPECT_EQ(merged(R"({"runtimes": null})"), setup("docker").content);
   EXPECT_EQ(merged(merged(before)), merged(before));
   EXPECT_THAT(merged(R"({"runtimes": {"crun-lite": {"runtimeType": "io.containerd.runc.v2"}}})"),
               Not(HasSubstr("runtimeType")));
@@ -136,39 +133,65 @@ TEST(Install, BrokenDaemonJsonIsRefusedWithThePosition) {
 
 TEST(Install, FilesOfOthersStay) {
   for (const std::string& caller : caller_names()) {
-    if (caller == "docker") continue;
-    const std::string path = setup(caller).files.at(0).path;
+    if (caller == "docker" || caller == "containerd") continue;  // these are added to
+    const std::string path = setup(caller).path;
     EXPECT_THAT(
         refused(caller, {}, {{path, "# mine\n"}}),
         AllOf(StartsWith(cat(path, " is there and was not written by crun-lite")), HasSubstr("by hand")));
   }
 }
 
-TEST(Install, ContainerdIsToldToReadTheDropIn) {
-  const std::string line = "imports = [\"/etc/containerd/conf.d/*.toml\"]\n";
-  const std::string debian = "version = 2\n\n[plugins]\n  [plugins.\"io.containerd.grpc.v1.cri\"]\n";
-  EXPECT_THAT(containerd_main(""), AllOf(HasSubstr("\nversion = 2\n"), EndsWith(line)));
-  EXPECT_EQ(containerd_main(debian), line + debian);
-  EXPECT_EQ(containerd_main("version = 3\n"), line + "version = 3\n");
-  EXPECT_EQ(containerd_main(line + debian), "unchanged");
-  EXPECT_EQ(containerd_main("version = 2\n\"imports\" = [\n  '/x',\n  \"/etc/containerd/conf.d/*.toml\"]\n"),
-            "unchanged");
-  // Not a key of the top table.
-  EXPECT_THAT(containerd_main("version = 2 # since 1.3\n[a]\nimports = []\n"), StartsWith(line));
+const std::string kHandler = R"([plugins."io.containerd.grpc.v1.cri".containerd.runtimes.crun-lite]
+runtime_type = "io.containerd.runc.v2"
+)";
 
+TEST(Install, ContainerdKeepsWhatIsThere) {
+  const std::string before =
+      "version = 2\n\n[plugins]\n  [plugins.\"io.containerd.grpc.v1.cri\"]\n    a = 1\n";
+  const std::string after = containerd(before);
+  EXPECT_THAT(after, AllOf(StartsWith(before), HasSubstr(kHandler), Not(HasSubstr("default_runtime_name"))));
+  EXPECT_EQ(containerd(after), after);
+  const std::string with_more = after + "\n[plugins.\"other\"]\n";
+  EXPECT_THAT(containerd(with_more), AllOf(StartsWith(before), HasSubstr("[plugins.\"other\"]\n\n# Begin")));
+  EXPECT_EQ(containerd(containerd(with_more)), containerd(with_more));
+  // Naming a runtime takes away the one that containerd has by itself.
+  EXPECT_THAT(after, HasSubstr(".runtimes.runc]\n"));
+  EXPECT_THAT(containerd("version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.mine]\n"),
+              AllOf(HasSubstr(kHandler), Not(HasSubstr("runtimes.runc"))));
+  EXPECT_THAT(containerd("version = 3 # new\n"),
+              HasSubstr("[plugins.\"io.containerd.cri.v1.runtime\".containerd.runtimes.crun-lite]\n"));
+}
+
+TEST(Install, ContainerdsDefaultIsALineOfItsTable) {
+  const std::string before = "version = 2\n  [ plugins.'io.containerd.grpc.v1.cri'.containerd ] # x\n";
+  const CallerOptions make_default{.make_default = true};
+  const std::string line = "default_runtime_name = \"crun-lite\"\n";
+  EXPECT_THAT(containerd(before + "    a = 1\n", make_default),
+              StartsWith(before + "    " + line + "    a = 1\n"));
+  EXPECT_THAT(containerd(before + "    a = 1\n    default_runtime_name = \"runc\"\n[b]\n", make_default),
+              AllOf(StartsWith(before + "    a = 1\n    " + line + "[b]\n"), Not(HasSubstr("\"runc\""))));
+  // A key of the next table is another.
+  const std::string elsewhere = before + "[b]\ndefault_runtime_name = \"runc\"\n";
+  EXPECT_THAT(containerd(elsewhere, make_default), HasSubstr("[b]\ndefault_runtime_name = \"runc\"\n"));
+  const std::string once = containerd(elsewhere, make_default);
+  EXPECT_EQ(containerd(once), once);
+  EXPECT_EQ(containerd(once, make_default), once);
+}
+
+TEST(Install, ContainerdConfigurationsThatCannotBeAddedTo) {
   const auto refusal = [](const std::string& text) {
-    return refused("containerd", {}, {{kContainerdMain, text}});
+    return refused("containerd", {}, {{kContainerdConfig, text}});
   };
-  EXPECT_THAT(refusal("version = 2\nimports = ['/x/*.toml']\n"),
-              AllOf(HasSubstr("imports of its own"), HasSubstr("conf.d/*.toml")));
   EXPECT_THAT(refusal("disabled_plugins = [\"cri\"]\n"), HasSubstr("first format"));
-  EXPECT_THAT(refusal("version = 1\n"), HasSubstr("first format"));
-  EXPECT_THAT(setup("containerd", {.file = "/x/config.toml"}).files, SizeIs(1));
+  EXPECT_THAT(refusal("version = 1\n"), AllOf(StartsWith(kContainerdConfig), HasSubstr("first format")));
+  EXPECT_THAT(refusal("version = 2\n" + kHandler), HasSubstr("written by hand"));
+  std::string cut = containerd("version = 2\n");
+  cut.resize(cut.rfind("# End"));
+  EXPECT_THAT(refusal(cut), HasSubstr("is gone"));
 }
 
 TEST(Install, OptionsThatACallerHasNoUseForAreRefused) {
-  EXPECT_THAT(setup("containerd", {.systemd_cgroup = true}).files.at(0).content,
-              EndsWith("SystemdCgroup = true\n"));
+  EXPECT_THAT(setup("containerd", {.systemd_cgroup = true}).content, HasSubstr("\nSystemdCgroup = true\n"));
   EXPECT_THAT(refused("podman", {.systemd_cgroup = true}), HasSubstr("--systemd-cgroup is for containerd"));
   EXPECT_THAT(refused("kubernetes", {.make_default = true}), HasSubstr("--for containerd or crio"));
   EXPECT_THAT(refused("lxc", {}),
