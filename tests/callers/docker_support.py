@@ -34,6 +34,7 @@ def wait_size(terminal, size):
 class DockerTest(ScratchTest):
 
     options = ()
+    configured = True  # with the runtime under test as the default
     prepare = None  # what to do on the machine before the daemons start
 
     @classmethod
@@ -44,7 +45,7 @@ class DockerTest(ScratchTest):
             cls.skipTest(cls, reason)
         if not paths.runtime_path(paths.runtime_under_test()):
             raise AssertionError('no runtime; build it, or install it')
-        cls.engine = Dockerd(*cls.options, host_first=cls.prepare)
+        cls.engine = Dockerd(*cls.options, host_first=cls.prepare, configured=cls.configured)
         cls.addClassCleanup(cls.engine.finish)
         archive = base_image().docker_archive(cls.engine.path('base.tar'), f'{IMAGE}:latest')
         loaded = cls.engine.docker('load', '-q', '-i', archive)

@@ -9,7 +9,7 @@ from docker_support import wait_size
 from support import paths
 from support.cri import Cri
 from support.dockerd import CONTAINERD_SOCKET, CTR, Machine, missing_packages, needs
-from support.harness import Image, ScratchTest, Terminal, probe, run, wait_until
+from support.harness import Image, ScratchTest, Terminal, probe, wait_until
 
 DEADLINE = 240
 IMAGE = 'registry.test/base:latest'
@@ -18,10 +18,6 @@ TASKS = '/run/containerd/io.containerd.runtime.v2.task'
 SHIM = 'io.containerd.runc.v2'
 
 CRI_TABLE = '  [plugins."io.containerd.grpc.v1.cri"]\n'
-RUNC_TABLE = '''
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
-  runtime_type = "io.containerd.runc.v2"
-'''
 CRI_LINES = f'''    sandbox_image = "{PAUSE}"
     restrict_oom_score_adj = true
 '''
@@ -197,9 +193,9 @@ class Kubernetes(ContainerdTest):
         if CRI_TABLE not in config:
             raise AssertionError(f'/etc/containerd/config.toml is not Debian\'s:\n{config}')
         machine.write('/etc/cni/net.d/10-pods.conflist', json.dumps(network))
-        tables = run([paths.CRUN_LITE, 'install', '--for', 'containerd', '--path', machine.runtime], check=True).out
-        machine.write('/etc/containerd/config.toml', config.replace(CRI_TABLE, CRI_TABLE + CRI_LINES) + RUNC_TABLE +
-                      tables.replace('version = 2\n', ''))
+        machine.write('/etc/containerd/config.toml', config.replace(CRI_TABLE, CRI_TABLE + CRI_LINES))
+        machine.host.run([paths.CRUN_LITE, 'install', '--for', 'containerd', '--path', machine.runtime, '--write'],
+                         check=True)
         machine.start_containerd('/etc/containerd/config.toml')
 
     @classmethod

@@ -414,3 +414,25 @@ class Survive(DockerTest):
         self.assertEqual('again\n', self.ok('exec', name, 'echo', 'again'))
         self.ok('kill', name)
         self.assertEqual('137\n', self.ok('wait', name))
+
+
+class Reload(DockerTest):
+    """docs/callers.md: `crun-lite install` and a reload, without a restart and with containers running."""
+
+    configured = False
+
+    def test_install_and_reload(self):
+        before = self.start('--runtime', 'runc', '--', 'sleep', '1000')
+        install = [self.engine.runtime, 'install', '--for', 'docker', '--write', '--file', self.engine.path('daemon.json')]
+        if self.engine.runtime_name != 'crun-lite':
+            self.skipTest('crun-lite installs itself only')
+        for option, default in (([], 'runc'), (['--default'], 'crun-lite')):
+            self.assert_ok(self.engine.host.run([*install, *option]))
+            self.engine.daemon.send_signal(signal.SIGHUP)
+            wait_until(lambda: 'crun-lite' in self.engine.docker('info', '--format', '{{json .Runtimes}}').out,
+                       'the daemon knows crun-lite')
+            wait_until(lambda default=default: self.ok('info', '--format', '{{.DefaultRuntime}}') == f'{default}\n',
+                       f'the default is {default}')
+            self.assertEqual('ok\n', self.assert_ok(self.run_once('--runtime', 'crun-lite', '--', 'echo', 'ok')).out)
+        after = self.start('sleep', '1000')
+        self.assertEqual(['runc', 'crun-lite'], [self.engine.inspect(n, '.HostConfig.Runtime') for n in (before, after)])

@@ -184,10 +184,11 @@ class Machine:
 class Dockerd(Machine):
     """`engine.docker('run', …)` against a dockerd whose default runtime is the one under test."""
 
-    def __init__(self, *options, token='', host_first=None, hostname=''):
+    def __init__(self, *options, token='', host_first=None, hostname='', configured=True):
         super().__init__(token)
         self.options = list(options)
         self.hostname = hostname
+        self.configured = configured
         try:
             if host_first:
                 host_first(self.host)
@@ -208,7 +209,9 @@ class Dockerd(Machine):
         os.mkdir(self.path('cli'))
         config = {'runtimes': {self.runtime_name: {'path': self.runtime}} if self.runtime_name != 'runc' else {},
                   'default-runtime': self.runtime_name}
-        if self.runtime_name == 'crun-lite':
+        if not self.configured:
+            config = {}
+        elif self.runtime_name == 'crun-lite':
             config = json.loads(run([self.runtime, 'install', '--for', 'docker', '--default'], check=True).out)
         with open(self.path('daemon.json'), 'w', encoding='ascii') as f:
             json.dump(config, f)

@@ -76,7 +76,7 @@ STAGES = [
     Stage('kernel', 'parts against this kernel, as root, release build',
           lambda f: gtest.run('build', 'kernel', f) + pytests.run('kernel', f), False, build_release),
     Stage('cli', 'the real programs, in parallel', lambda f: pytests.run('cli', f), True, build_release),
-    Stage('callers', 'buildah and podman over crun-lite; the same bundle under crun-lite, runc and crun',
+    Stage('callers', 'buildah, podman, dockerd, Swarm and containerd over crun-lite; one bundle under it, runc and crun',
           lambda f: pytests.run('callers', f), False, guide_image),
     Stage('asan', 'unit, kernel and cli again with AddressSanitizer and UBSan', run_sanitized, False, build_sanitized,
           False),
