@@ -109,3 +109,8 @@ class RunInTerminal(RuntimeTest):
         terminal, _, started = self.run_in_terminal('seq 1 20000; echo end-of-output')
         self.assertIn('19999\r\n20000', terminal.expect('end-of-output'))
         self.assertEqual(0, started.wait(timeout=10))
+
+    def test_line_ends_in_a_pipe_are_the_programs(self):
+        bundle = self.bundle()
+        bundle.config['process']['terminal'] = True
+        self.assertEqual('one\ntwo\n', self.assert_ok(self.run_bundle(bundle.sh('echo one; echo two'))).out)
