@@ -42,3 +42,49 @@ class Cgroups(RuntimeTest):
         _, second = self.create(bundle)
         self.assert_fails(second, 1, "container's cgroup is not empty")
         self.assertEqual('created', self.state(name)['status'])
+
+
+class Words(RuntimeTest):
+    """Errors that callers sort by their words: docker into exit codes and hints, podman into kinds of errors."""
+    own_only = True
+
+    def refused(self, bundle, *texts):
+        _, created = self.create(bundle.write())
+        self.assert_fails(created, 1, 'crun-lite create failed: ', *texts)
+        self.assertEqual([], [n for n in os.listdir(self.root) if not n.startswith('.')])
+        return created.err
+
+    def test_a_file_where_a_directory_should_be(self):
+        for source, target in (('/etc', '/bin/busybox'), ('/etc/hostname', '/tmp')):
+            bundle = self.bundle()
+            bundle.config['root']['readonly'] = False
+            bundle.config['mounts'].append(
+                {'destination': target, 'type': 'bind', 'source': source, 'options': ['rbind']})
+            with self.subTest(target):
+                self.assertRegex(self.refused(bundle), '(?i)not a directory')
+
+    def test_a_program_for_another_machine(self):
+        bundle = self.bundle(['/bin/foreign'])
+        elf = b'\x7fELF\x02\x01\x01' + bytes(9) + (2).to_bytes(2, 'little') + (183).to_bytes(2, 'little') + bytes(200)
+        (bundle.rootfs / 'bin/foreign').write_bytes(elf)
+        os.chmod(bundle.rootfs / 'bin/foreign', 0o755)
+        self.assert_fails(self.run_bundle(bundle), 1, 'exec: "/bin/foreign": exec format error', 'arm64')
+
+    def test_a_security_module_that_is_not_there(self):
+        for member, module in (('apparmorProfile', 'apparmor'), ('selinuxLabel', 'selinux')):
+            if os.path.isdir('/sys/fs/selinux') or os.path.isdir('/sys/kernel/security/apparmor'):
+                self.skipTest('there is one')
+            bundle = self.bundle()
+            bundle.config['process'][member] = 'something'
+            with self.subTest(module):
+                # podman takes the path in backquotes for "set security attribute".
+                self.assertRegex(self.refused(bundle), '`/proc/[a-z0-9-].+/attr.*`')
+
+    def test_a_cgroup_file_that_is_not_there(self):
+        for unified in ({'memory.nosuch': '1'}, {'nosuch.max': '1'}):
+            bundle = self.bundle()
+            bundle.config['linux']['resources']['unified'] = unified
+            with self.subTest(unified):
+                # podman and docker take these for a missing program, or for missing rights.
+                self.assertNotRegex(self.refused(bundle), '(?i)no such file or directory|executable file not found|'
+                                                          'permission denied|operation not permitted')
