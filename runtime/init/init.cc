@@ -63,6 +63,7 @@ constexpr Step kSteps[] = {
     {"set no_new_privs", steps::set_no_new_privileges},
     {"set umask", steps::set_umask},
     {"find", steps::find_executable},
+    {"close descriptors", steps::close_what_is_not_needed},
     {"report readiness", steps::report_ready},
 
     {"wait for start", steps::wait_for_start},

@@ -6,6 +6,8 @@
 #include <linux/keyctl.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "runtime/init/signals.h"
 #include "runtime/init/steps.h"
@@ -49,6 +51,24 @@ Status close_descriptors(Init& init) {
     st = sys::set_cloexec(static_cast<int>(fd), false);
   }
   return st;
+}
+
+Status close_what_is_not_needed(Init& init) {
+  // Until `start` comes the init waits inside the container: to whoever can look at it there, what the
+  // runtime and its caller have open (records, cgroups, files of the host) is a way out (CVE-2024-21626).
+  int kept[] = {init.channel.get(), init.plan.gate.get(), init.root.fd(),
+                init.has_proc ? init.proc.fd() : -1};
+  std::ranges::sort(kept);
+  unsigned next = kFirstDescriptor + init.plan.preserved_fds;
+  for (const int fd : kept) {
+    const unsigned number = static_cast<unsigned>(fd);
+    if (fd < 0 || number < next) continue;
+    // Where it is not allowed, execve does the rest.
+    if (number > next) (void)sys::close_range(next, number - 1, 0);
+    next = number + 1;
+  }
+  (void)sys::close_range(next, ~0U, 0);
+  return sys::kOk;
 }
 
 Status adopt_stdio(Init& init) {

@@ -11,6 +11,7 @@ using sys::Status;
 
 // session.cc: what is inherited from the caller and must not be
 Status close_descriptors(Init& init);
+Status close_what_is_not_needed(Init& init);
 Status adopt_stdio(Init& init);
 Status reset_signals(Init& init);
 Status die_with_parent(Init& init);

@@ -44,6 +44,21 @@ class Cgroups(RuntimeTest):
         self.assertEqual('created', self.state(name)['status'])
 
 
+class Waiting(RuntimeTest):
+    own_only = True
+
+    def test_nothing_of_the_host_is_open(self):
+        """runtime.md, Create: the container waits for start. Meanwhile others can look at its init."""
+        leaked = os.open('/etc', os.O_RDONLY)
+        self.addCleanup(os.close, leaked)
+        name, created = self.create(self.bundle(), pass_fds=[leaked])
+        self.assert_ok(created)
+        fds = f'/proc/{self.state(name)["pid"]}/fd'
+        targets = {fd: os.readlink(f'{fds}/{fd}') for fd in os.listdir(fds)}
+        left = {fd: t for fd, t in targets.items() if int(fd) > 2 and not t.startswith('socket:') and t != '/'}
+        self.assertEqual({}, left)
+
+
 class Words(RuntimeTest):
     """Errors that callers sort by their words: docker into exit codes and hints, podman into kinds of errors."""
     own_only = True
