@@ -110,7 +110,8 @@ struct UnitContents {
 class Cgroup {
  public:
   // Makes the directories, marks them, enables the v2 controllers and fills in v1's cpuset. Throws and
-  // leaves nothing behind; Error(kExists) when there are processes in it already ("container's cgroup is not empty").
+  // leaves nothing behind; Error(kExists) when there are processes in it already ("container's cgroup is not
+  // empty").
   static Cgroup create(const CgroupPlan& plan);
   // Where it really is: without the places that were done without.
   CgroupPlan made() const;
