@@ -228,7 +228,7 @@ void Cgroup::apply(const oci::Resources& resources) {
 }
 
 void Cgroup::update(const oci::Resources& resources) {
-  if (plan_.systemd) set_unit_properties(*plan_.systemd, unit_limits(resources));
+  if (plan_.systemd) update_unit(resources);
   apply_limits(resources);
   if (!resources.devices.empty()) apply_devices(resources.devices);
   apply_unified(resources);

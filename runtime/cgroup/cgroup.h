@@ -166,6 +166,7 @@ class Cgroup {
   UniqueFd make_place(const CgroupHierarchy& where) const;
   void open_places_of_unit(const std::string& unit_cgroup);
   std::vector<UnitProperty> unit_limits(const oci::Resources& resources) const;
+  void update_unit(const oci::Resources& resources) const;
   void stop_unit_if_ours();
   std::vector<pid_t> all_processes() const;
   void signal_all(int signal);

@@ -100,6 +100,13 @@ void Cgroup::start_unit(pid_t pid, const UnitContents& contents) {
   join(pid, InV2::kYes);
 }
 
+void Cgroup::update_unit(const oci::Resources& resources) const {
+  std::vector<UnitProperty> properties = unit_limits(resources);
+  if (!resources.devices.empty() && !plan_.rootless)
+    append(properties, device_properties(with_default_devices(resources.devices), device_names()));
+  if (!properties.empty()) set_unit_properties(*plan_.systemd, std::move(properties));
+}
+
 void Cgroup::stop_unit_if_ours() {
   if (!plan_.systemd || foreign_ || (armed_ && !unit_started_)) return;
   try {
