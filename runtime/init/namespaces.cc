@@ -47,7 +47,10 @@ Status continue_in_user_namespace(Init& init) {
   sys::Result<pid_t> pid = sys::clone3(args);
   if (sys::clone3_may_be_missing(pid.error())) pid = sys::clone_without_clone3(args);
   if (!pid.ok()) return pid.status();
-  if (*pid == 0) return sys::set_parent_death_signal(SIGKILL);
+  if (*pid == 0) {
+    if (Status st = sys::set_parent_death_signal(SIGKILL); !st.ok()) return st;
+    return start_session(init);  // of the one that we follow only that one is the leader
+  }
   const Status sent = send_message(init.channel.get(), Msg::kSuccessor, pidfd);
   _exit(sent.ok() ? 0 : 1);
 }

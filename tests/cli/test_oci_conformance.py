@@ -3,7 +3,7 @@
 says which."""
 import os
 
-from support.harness import RuntimeTest
+from support.harness import ConsoleSocket, RuntimeTest, process
 
 
 def hierarchy(controller):
@@ -42,6 +42,42 @@ class Cgroups(RuntimeTest):
         _, second = self.create(bundle)
         self.assert_fails(second, 1, "container's cgroup is not empty")
         self.assertEqual('created', self.state(name)['status'])
+
+
+class Namespaces(RuntimeTest):
+
+    def user_bundle(self):
+        bundle = self.bundle(['/bin/sleep', '1000'])
+        for path, _, _ in os.walk(bundle.rootfs):
+            os.chown(path, 100000, 100000)
+        return bundle
+
+    def test_a_terminal_in_somebody_elses_user_namespace(self):
+        """config-linux.md, Namespaces: path. A user namespace that is joined must own the new mount namespace, which
+        takes one more process; that one leads the session (config.md, terminal)."""
+        first = self.user_bundle()
+        first.config['linux']['uidMappings'] = [{'containerID': 0, 'hostID': 100000, 'size': 100}]
+        first.config['linux']['gidMappings'] = [{'containerID': 0, 'hostID': 100000, 'size': 100}]
+        first.config['linux']['namespaces'].append({'type': 'user'})
+        name, created = self.create(first.write())
+        self.assert_ok(created)
+        self.assert_ok(self.oci('start', name))
+        pid = self.state(name)['pid']
+        second = self.user_bundle().sh('tty; stty size; echo -n done')
+        second.config['process'].update(terminal=True, consoleSize={'height': 30, 'width': 100})
+        del second.config['hostname']
+        second.namespaces('mount', user=f'/proc/{pid}/ns/user', pid=f'/proc/{pid}/ns/pid', ipc=f'/proc/{pid}/ns/ipc',
+                          uts=f'/proc/{pid}/ns/uts', network=f'/proc/{pid}/ns/net')
+        console = ConsoleSocket(self.path('console'))
+        self.addCleanup(console.close)
+        name, created = self.create(second, '--console-socket', console.path)
+        self.assert_ok(created)
+        terminal, _ = console.receive()
+        self.addCleanup(terminal.close)
+        self.assert_ok(self.oci('start', name))
+        self.assertIn('30 100', terminal.expect('done'))
+        self.assert_ok(self.oci('delete', '--force', name))
+        process.reap_orphans()  # the init of a pid namespace waits for everybody in it to be reaped
 
 
 class Waiting(RuntimeTest):
