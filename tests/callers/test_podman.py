@@ -93,10 +93,9 @@ class Run(PodmanTest):
     def test_descriptors_are_passed_on(self):
         reading, writing = os.pipe()
         self.addCleanup(os.close, reading)
-        argv = self.podman_argv('run', '--rm', '--preserve-fds', '1', '--cgroup-parent', self.parent, IMAGE, 'sh', '-c',
-                                'echo through >&3')
-        started = self.background(argv, self.host, stdout=subprocess.DEVNULL, close_fds=False,
-                                  preexec_fn=lambda: os.dup2(writing, 3))
+        started = self.start_podman('run', '--rm', '--preserve-fds', '1', '--cgroup-parent', self.parent, IMAGE, 'sh',
+                                    '-c', 'echo through >&3', stdout=subprocess.DEVNULL, close_fds=False,
+                                    preexec_fn=lambda: os.dup2(writing, 3))
         os.close(writing)
         self.assertEqual(0, started.wait(timeout=60))
         self.assertEqual(b'through\n', os.read(reading, 100))
@@ -154,8 +153,8 @@ class Running(PodmanTest):
     def test_several_at_once(self):
         self.needs('exec')
         name = self.start('sleep', '1000')
-        running = [self.background(self.podman_argv('exec', name, 'sh', '-c', f'echo {n}; exit {n}'), self.host,
-                                   stdout=subprocess.PIPE) for n in range(5)]
+        running = [self.start_podman('exec', name, 'sh', '-c', f'echo {n}; exit {n}', stdout=subprocess.PIPE)
+                   for n in range(5)]
         for n, started in enumerate(running):
             out, _ = started.communicate(timeout=60)
             self.assertEqual((n, f'{n}\n'.encode()), (started.returncode, out))

@@ -35,8 +35,8 @@ class Ends(PodmanTest):
     def test_signals_to_podman_reach_the_container(self):
         log = self.path('log')
         with open(log, 'wb') as out:
-            started = self.background(self.podman_argv('run', '--rm', '--cgroup-parent', self.parent, IMAGE, 'sh', '-c',
-                                                       TRAPS), self.host, stdout=out, stderr=out)
+            started = self.start_podman('run', '--rm', '--cgroup-parent', self.parent, IMAGE, 'sh', '-c', TRAPS, stdout=out,
+                                        stderr=out)
         said = Path(log)
         wait_until(lambda: 'ready' in said.read_text(encoding='utf-8'), 'it runs', timeout=30)
         started.send_signal(signal.SIGHUP)
@@ -128,6 +128,6 @@ class Shapes(PodmanTest):
         self.assertEqual(str(16 << 20), self.cgroup_file(name, 'memory/memory.soft_limit_in_bytes', 'memory.low'))
 
     def test_no_hang_with_many(self):
-        names = [self.background(self.podman_argv('run', '--rm', '--cgroup-parent', self.parent, IMAGE, 'sh', '-c',
-                                                  f'exit {n}'), self.host) for n in range(6)]
+        names = [self.start_podman('run', '--rm', '--cgroup-parent', self.parent, IMAGE, 'sh', '-c', f'exit {n}')
+                 for n in range(6)]
         self.assertEqual(list(range(6)), [n.wait(timeout=60) for n in names])
