@@ -31,6 +31,10 @@ class RootlessTest(RuntimeTest):
         os.mkdir(self.runtime_dir, 0o700)
         os.chown(self.runtime_dir, UID, UID)
         self.variables = {'XDG_RUNTIME_DIR': self.runtime_dir}
+        # The tree may be below a directory that no user may enter.
+        self.programs = os.path.dirname(self.runtime)
+        self.runtime = self.path('bin', os.path.basename(self.runtime))
+        os.mkdir(self.path('bin'))
         for file, text in ACCOUNT.items():
             self.write(f'etc/{file}', text)
 
@@ -38,8 +42,9 @@ class RootlessTest(RuntimeTest):
         return [*self.as_user(), *super()._oci_argv(runtime)]
 
     def as_user(self):
-        script = f'mount --bind "$0" /etc && exec setpriv --reuid={UID} --regid={UID} --init-groups env "$@"'
-        return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, self.path('etc'),
+        script = ('mount --bind etc /etc && mount --bind "$0" bin && '
+                  f'exec setpriv --reuid={UID} --regid={UID} --init-groups env "$@"')
+        return ['unshare', '--mount', '--propagation', 'private', f'--wd={self.scratch}', 'sh', '-c', script, self.programs,
                 *(f'{name}={value}' for name, value in self.variables.items())]
 
     def bundle(self, args=('/bin/true',), hint='b', ids=ONE_ID):
