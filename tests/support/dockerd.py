@@ -173,8 +173,9 @@ class Machine:
 
     @staticmethod
     def _deep(top):
-        """The cgroups below `top`. The parent itself is what a daemon was told to use; it makes it and leaves it."""
-        return [os.path.join(top, d) for d in os.listdir(top) if os.path.isdir(os.path.join(top, d))]
+        """The cgroups of containers below `top`. The parent itself is what a daemon was told to use, and BuildKit's one
+        below that; who made them for the first container need not remove them."""
+        return [where for where, names, _ in os.walk(top) if not names and where not in (top, f'{top}/buildkit')]
 
     def close(self):
         self.host.close()
