@@ -34,6 +34,29 @@ network_backend = "netavark"
 network_config_dir = "{scratch}/networks"
 '''
 
+# A directory where a hierarchy could be mounted, and none is, is one to podman: it makes plain directories there and then
+# cannot remove them. This machine gets what is mounted, and nothing else.
+MOUNTED_HIERARCHIES = '''
+set -e
+mkdir /run/all && mount --rbind /sys/fs/cgroup /run/all
+umount -l /sys/fs/cgroup
+mount -t tmpfs -o mode=0755 host-cgroup /sys/fs/cgroup
+for h in /run/all/*; do
+  if [ -L "$h" ]; then cp -P "$h" /sys/fs/cgroup
+  elif mountpoint -q "$h"; then mkdir "/sys/fs/cgroup/${h##*/}" && mount --rbind "$h" "/sys/fs/cgroup/${h##*/}"
+  fi
+done
+umount -l /run/all && rmdir /run/all
+'''
+
+
+def stray_hierarchies():
+    """Whether there are such directories; on a machine with cgroup v2 alone every directory is a cgroup."""
+    root = probe.CGROUP_ROOT
+    return not os.path.exists(f'{root}/cgroup.controllers') and any(
+        os.path.isdir(d) and not os.path.islink(d) and not os.path.ismount(d)
+        for d in (os.path.join(root, n) for n in os.listdir(root)))
+
 
 class PodmanTest(HostTest):
     """self.podman('ps') on a machine of its own; self.run_bb() and self.start() make containers of `bb`."""
@@ -48,6 +71,9 @@ class PodmanTest(HostTest):
         self._reap_monitors()
         self.runtime_name = paths.runtime_under_test()
         self.parent = f'/crl-{self.token}'
+        if stray_hierarchies():
+            self.on_host('sh', '-c', MOUNTED_HIERARCHIES)
+            self.host.settle()
         self.configure()
         self.addCleanup(self._end_podman)
         archive = self.image().docker_archive(self.path('bb.tar'), IMAGE)
@@ -174,9 +200,6 @@ class PodmanTest(HostTest):
 
     def _remove_cgroups(self):
         for top in probe.cgroups(self.token):
-            # A directory where a hierarchy would be mounted is one to podman, which then makes plain directories there.
-            if not os.path.exists(f'{os.path.dirname(top)}/cgroup.procs'):
-                shutil.rmtree(top, ignore_errors=True)
             for path, _, _ in os.walk(top, topdown=False):
                 try:
                     os.rmdir(path)

@@ -187,7 +187,7 @@ class Running(PodmanTest):
         self.assertNotEqual(0, refused.code)
 
     def test_pause(self):
-        self.needs('pause', 'resume', 'exec')
+        self.needs('pause', 'resume')
         name = self.start('sh', '-c', 'while :; do echo tick; sleep 0.05; done')
         self.wait_logs(name, 'tick')
         self.ok('pause', name)
