@@ -82,7 +82,7 @@ STAGES = [
           False),
     Stage('tidy', 'clang-tidy', run_tidy, False, build_release, False),
     Stage('page', 'the guide\'s page in headless Chromium', lambda f: pytests.run('page', f), False, guide_image, False),
-    Stage('vm', 'a machine with cgroup v2 only, in QEMU', run_vm, False, build_release, False),
+    Stage('vm', 'machines with cgroup v2 only, in QEMU: a small one, and one with systemd', run_vm, False, build_release, False),
     Stage('root', 'the README\'s two commands inside a minimal Debian 12', lambda f: pytests.run('root', f), False,
           build_release, False),
 ]
