@@ -24,6 +24,9 @@ class FileActions {
       ::posix_spawn_file_actions_adddup2(&actions_, fd, target);
     }
   }
+  void enter(int directory) {
+    if (directory >= 0) ::posix_spawn_file_actions_addfchdir_np(&actions_, directory);
+  }
   void close_rest() { ::posix_spawn_file_actions_addclosefrom_np(&actions_, 3); }
   const posix_spawn_file_actions_t* get() const { return &actions_; }
 
@@ -107,6 +110,7 @@ Child spawn(const SpawnOptions& options) {
   actions.use(options.stdin_fd, STDIN_FILENO);
   actions.use(options.stdout_fd, STDOUT_FILENO);
   actions.use(options.stderr_fd, STDERR_FILENO);
+  actions.enter(options.directory_fd);
   actions.close_rest();
   const SpawnAttributes attributes;
   pid_t pid = 0;

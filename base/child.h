@@ -47,6 +47,7 @@ struct SpawnOptions {
   int stdin_fd = -1;
   int stdout_fd = -1;
   int stderr_fd = -1;
+  int directory_fd = -1;  // its working directory; -1: ours
 };
 // Starts a program of the host with nothing of ours inherited but the three descriptors. Throws SysError.
 Child spawn(const SpawnOptions& options);

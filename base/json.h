@@ -114,8 +114,9 @@ inline const Member* Object::end() const {
 // Throws Error(kConfig): "NAME:LINE:COLUMN: …". `name` is what the document is called in the message.
 Value parse(std::string_view text, std::string_view name, Limits limits = {});
 
-// Two spaces per level as runc and docker print; without a trailing newline.
-enum class Style { kCompact, kIndented };
+// Two spaces per level as runc and docker print, or four as runc's `features` has them; without a trailing
+// newline.
+enum class Style { kCompact, kIndented, kIndentedByFour };
 std::string dump(const Value& value, Style style = Style::kCompact);
 
 // Reads a document that somebody else wrote. Collects the problems as "/process/args: expected array, found

@@ -191,9 +191,9 @@ Value parse(std::string_view text, std::string_view name, Limits limits) {
 
 std::string dump(const Value& value, Style style) {
   rapidjson::StringBuffer buffer;
-  if (style == Style::kIndented) {
+  if (style != Style::kCompact) {
     rapidjson::PrettyWriter<rapidjson::StringBuffer> writer(buffer);
-    writer.SetIndent(' ', 2);
+    writer.SetIndent(' ', style == Style::kIndented ? 2 : 4);
     write(writer, value);
   } else {
     rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);

@@ -2,6 +2,7 @@
 #include "base/sys.h"
 
 #include <linux/openat2.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
@@ -372,6 +373,16 @@ Result<pid_t> clone_without_clone3(clone_args& args) {
 
 Result<UniqueFd> pidfd_open(pid_t pid) {
   return owned(::syscall(SYS_pidfd_open, pid, 0));
+}
+
+Result<UniqueFd> pidfd_getfd(int pidfd, int fd) {
+  return owned(::syscall(SYS_pidfd_getfd, pidfd, fd, 0));
+}
+
+Result<int> seccomp_set_filter(unsigned flags, const sock_fprog* program) {
+  const long done = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, program);
+  if (done == -1) return fail();
+  return static_cast<int>(done);
 }
 
 Status exec_fd(int fd, char* const argv[], char* const envp[]) {

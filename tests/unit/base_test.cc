@@ -192,6 +192,16 @@ TEST_P(Rooted, PlainLinksOfAProcfsAreFollowedAndMagicOnesAreNot) {
     EXPECT_EQ(host.open(path, O_PATH).error(), ELOOP) << path;
 }
 
+TEST(Text, DecodesBase64) {
+  EXPECT_EQ(decode_base64("TWFu"), "Man");
+  EXPECT_EQ(decode_base64(" TWE=\n"), "Ma");
+  EXPECT_EQ(decode_base64("TQ=="), "M");
+  EXPECT_EQ(decode_base64(""), "");
+  EXPECT_EQ(decode_base64("+/+/"), "\xfb\xff\xbf");
+  for (const char* bad : {"TWF", "T===", "TQ==TWFu", "TW u", "TW-_", "====", "T=Fu"})
+    EXPECT_EQ(decode_base64(bad), std::nullopt) << bad;
+}
+
 INSTANTIATE_TEST_SUITE_P(Resolvers, Rooted,
                          testing::Values(RootedDir::Resolver::kAuto, RootedDir::Resolver::kWalk));
 
