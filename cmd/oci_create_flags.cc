@@ -20,6 +20,11 @@ unsigned listen_fds() {
   return parse_number<unsigned>(count).value_or(0);
 }
 
+std::string environment(const char* name) {
+  const char* value = ::getenv(name);
+  return value ? value : "";
+}
+
 void check_descriptors(unsigned promised, unsigned inherited) {
   if (promised > inherited)
     throw Error(ErrorKind::kUsage, "unable to preserve file descriptor ", 3 + inherited, ": it is not open");
@@ -51,6 +56,7 @@ void complete_create_options(const Globals& globals, runtime::CreateOptions& opt
   options.preserve_fds += options.listen_fds;
   check_descriptors(options.preserve_fds, globals.inherited_fds);
   options.container.root = globals.root;
+  options.notify_socket = environment("NOTIFY_SOCKET");
   options.cgroup_manager = globals.cgroup_manager;
   options.rootless = globals.rootless;
   if (options.cgroup_manager == runtime::CgroupManager::kSystemd)

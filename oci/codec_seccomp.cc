@@ -31,6 +31,7 @@ Seccomp decode_seccomp(const Reader& at) {
       .default_errno_ret = at.get_optional<uint32_t>("defaultErrnoRet"),
       .architectures = at.get<std::vector<std::string>>("architectures", {}),
       .flags = at.get<std::vector<std::string>>("flags", {}),
+      .flags_absent = !at.has("flags"),
       .listener_path = at.get<std::string>("listenerPath", ""),
       .listener_metadata = at.get<std::string>("listenerMetadata", ""),
       .rules = list<SeccompRule>(at, "syscalls", decode_seccomp_rule),

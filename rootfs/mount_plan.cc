@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "oci/annotations.h"
 #include "rootfs/mount_options.h"
 
 namespace crunlite::rootfs {
@@ -92,9 +93,21 @@ void check_proc(MountOp& op) {
   op.must_be_procfs = true;
 }
 
+// linux.mountLabel; which of SELinux's mount options it is, is crun's annotation.
+std::string label_option(const oci::Spec& spec) {
+  if (spec.linux.mount_label.empty()) return {};
+  constexpr std::string_view kTypes[] = {"context", "fscontext", "defcontext", "rootcontext"};
+  std::string type = oci::annotation(spec.annotations, oci::kMountContextType);
+  if (type.empty()) type = kTypes[0];
+  if (std::ranges::find(kTypes, type) == std::end(kTypes))
+    throw Error(ErrorKind::kConfig, "annotation ", oci::kMountContextType, ": unknown type ", quote(type),
+                " (known: context, fscontext, defcontext, rootcontext)");
+  return cat(type, "=\"", spec.linux.mount_label, "\"");
+}
+
 std::string with_label(std::string data, const std::string& label) {
   if (label.empty()) return data;
-  return cat(data, data.empty() ? "" : ",", "context=\"", label, "\"");
+  return cat(data, data.empty() ? "" : ",", label);
 }
 
 bool takes_label(std::string_view type) {
@@ -218,7 +231,7 @@ void add_mount(RootfsPlan& plan, const oci::Spec& spec, const oci::Mount& mount,
   const bool cgroup = (mount.type == "cgroup" || mount.type == "cgroup2") && !options.bind;
   if (cgroup) plan.mounts_before_cgroup = std::min(plan.mounts_before_cgroup, plan.mounts.size());
   if (!cgroup) {
-    plan.mounts.push_back(plain_mount(mount, options, spec.linux.mount_label, inputs.bundle));
+    plan.mounts.push_back(plain_mount(mount, options, label_option(spec), inputs.bundle));
   } else if (view.unified) {
     add_cgroup_v2(plan, mount, options, view);
   } else {

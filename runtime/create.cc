@@ -12,13 +12,16 @@
 #include "runtime/bundle.h"
 #include "runtime/console_socket.h"
 #include "runtime/hooks.h"
+#include "runtime/notify_socket.h"
 #include "runtime/plan.h"
 #include "runtime/rootless.h"
 #include "runtime/runtime.h"
+#include "runtime/seccomp_agent.h"
 #include "runtime/spawn.h"
 #include "runtime/start_gate.h"
 #include "runtime/state_dir.h"
 #include "runtime/status.h"
+#include "runtime/unix_socket.h"
 #include "runtime/validate.h"
 
 namespace crunlite::runtime {
@@ -133,7 +136,7 @@ std::vector<std::string> host_proc_mounts(const Proc& proc, const std::string& r
 }
 
 InitPlan plan_init(const CreateOptions& options, const Bundle& bundle, const Record& record,
-                   const Cgroup& cgroup, const Proc& proc) {
+                   const Cgroup& cgroup, const ProcessSeccomp& seccomp, const Proc& proc) {
   PlanInputs inputs{
       .id = record.id,
       .bundle = bundle.path,
@@ -147,12 +150,11 @@ InitPlan plan_init(const CreateOptions& options, const Bundle& bundle, const Rec
       .listen_fds = options.listen_fds,
       .placed_by_clone = placed_by_clone(record.cgroup, cgroup),
       .cgroup = cgroup_view(record.cgroup, proc),
+      .seccomp = seccomp.program,
+      .sendmsg_is_notified = seccomp.sendmsg_is_notified,
   };
   std::ranges::copy(options.stdio, inputs.stdio);
   if (options.no_pivot) inputs.host_proc_mounts = host_proc_mounts(proc, bundle.rootfs);
-  if (bundle.spec.linux.seccomp)
-    inputs.seccomp =
-        compile_seccomp_cached(*bundle.spec.linux.seccomp, cat(options.container.root, "/.seccomp"));
   Planned planned = build_plan(bundle.spec, inputs);
   for (const std::string& warning : planned.warnings) log::warning(warning);
   open_plan_resources(bundle.spec, planned.plan);
@@ -176,12 +178,15 @@ void write_pid_file(const std::string& path, pid_t pid) {
 }  // namespace
 
 Child create(const CreateOptions& options) {
-  const Bundle bundle = load_bundle(options.bundle, options.config_file);
+  Bundle bundle = load_bundle(options.bundle, options.config_file);
   const oci::Spec& spec = bundle.spec;
   for (const std::string& warning : check_valid(spec)) log::warning(warning);
   const UniqueFd console = console_socket(options, spec);
 
   StateDir dir = StateDir::reserve(options.container);
+  ProcessSeccomp seccomp =
+      seccomp_for(spec.linux.seccomp, spec.annotations, cat(options.container.root, "/.seccomp"));
+  if (!options.notify_socket.empty()) give_notify_socket(dir.fd(), dir.path(), bundle.spec);
   const Proc& proc = open_proc();
   Record record = first_record(options, bundle, dir, proc);
   // Journal first: from here on `delete --force` finds everything that comes into being.
@@ -192,7 +197,7 @@ Child create(const CreateOptions& options) {
   if (!by_systemd) cgroup.apply(spec.linux.resources);
   record.cgroup = cgroup.made();
 
-  InitPlan plan = plan_init(options, bundle, record, cgroup, proc);
+  InitPlan plan = plan_init(options, bundle, record, cgroup, seccomp, proc);
   plan.gate = StartGate::create(dir.fd());
   ParentServices services{
       .proc = &proc,
@@ -214,6 +219,11 @@ Child create(const CreateOptions& options) {
             run_runtime_hooks(spec.hooks, record, pid);
           },
       .receive_console = [&](UniqueFd master) { send_console(console.get(), master); },
+      .receive_listener =
+          [&](pid_t pid, UniqueFd listener) {
+            const oci::State state = hook_state(record, oci::Status::kCreating, pid);
+            if (seccomp.agent) seccomp.agent->hand_over(state, pid, std::move(listener));
+          },
   };
   if (is_unprivileged())
     services.write_id_maps = [&](pid_t pid) { write_id_maps_unprivileged(proc, pid, plan); };
@@ -225,6 +235,8 @@ Child create(const CreateOptions& options) {
   record.phase = Record::Phase::kCreated;
   dir.write(record);
   write_pid_file(options.pid_file, init.pid());
+  if (const std::string path = oci::annotation(spec.annotations, oci::kPidfdReceiver); !path.empty())
+    send_pidfd(path, init.child().pidfd(), record.id);
   poststop.disarm();
   cgroup.keep();
   dir.keep();

@@ -8,6 +8,8 @@
 #include "base/child.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "oci/annotations.h"
+#include "runtime/init/signals.h"
 
 namespace crunlite::runtime {
 namespace {
@@ -66,11 +68,29 @@ std::optional<sys::Exit> finish(Child& hook, int pipe, Clock::time_point deadlin
 }
 
 std::string ending(const sys::Exit& exit) {
-  return exit.code == CLD_EXITED ? cat("exit status ", exit.status) : cat("killed by signal ", exit.status);
+  if (exit.code == CLD_EXITED) return cat("exit status ", exit.status);
+  return cat("killed by signal ", exit.status, " (", signal_text(exit.status).view(), ")");
 }
 
-void run_hook(const oci::Hook& hook, const std::string& state) {
-  const UniqueFd input = input_with(state);
+// What the hooks of one phase have in common.
+struct Surroundings {
+  std::string state;
+  UniqueFd bundle;  // where they start, as with runc and crun; invalid: it is gone
+  UniqueFd output;
+  UniqueFd errors;  // invalid: kept for the message
+};
+
+Surroundings surroundings_of(const oci::State& state) {
+  HookOutput output = open_hook_output(state.annotations);
+  sys::Result<UniqueFd> bundle = sys::open_at(AT_FDCWD, state.bundle.c_str(), O_PATH | O_DIRECTORY);
+  return {.state = json::dump(oci::encode_state(state)),
+          .bundle = bundle.ok() ? std::move(*bundle) : UniqueFd(),
+          .output = std::move(output.out),
+          .errors = std::move(output.err)};
+}
+
+void run_hook(const oci::Hook& hook, const Surroundings& with) {
+  const UniqueFd input = input_with(with.state);
   sys::PipeEnds errors = check(sys::pipe(), "pipe");
   const Clock::time_point deadline =
       hook.timeout ? Clock::now() + std::chrono::seconds(*hook.timeout) : kNever;
@@ -78,7 +98,9 @@ void run_hook(const oci::Hook& hook, const std::string& state) {
                        .args = hook.args.empty() ? std::vector{hook.path} : hook.args,
                        .env = hook.env,
                        .stdin_fd = input.get(),
-                       .stderr_fd = errors.write.get()});
+                       .stdout_fd = with.output.get(),
+                       .stderr_fd = with.errors.valid() ? with.errors.get() : errors.write.get(),
+                       .directory_fd = with.bundle.get()});
   errors.write.reset();
   Tail tail;
   const std::optional<sys::Exit> exit = finish(child, errors.read.get(), deadline, tail);
@@ -88,25 +110,44 @@ void run_hook(const oci::Hook& hook, const std::string& state) {
   throw Error(ErrorKind::kSystem, ending(*exit), said);
 }
 
+void run_numbered(std::string_view phase, size_t number, const oci::Hook& hook, const Surroundings& with) {
+  with_context(cat("error running ", phase, " hook #", number, ": ", hook.path),
+               [&] { run_hook(hook, with); });
+}
+
 }  // namespace
+
+HookOutput open_hook_output(const oci::Annotations& annotations) {
+  const auto open = [&](std::string_view name) -> UniqueFd {
+    const std::string path = oci::annotation(annotations, name);
+    if (path.empty()) return {};
+    if (!path.starts_with('/'))
+      throw Error(ErrorKind::kConfig, "annotation ", name, ": must be an absolute path, is ", quote(path));
+    constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY;
+    return check(sys::open_at(AT_FDCWD, path.c_str(), kFlags, 0600), "annotation ", name, ": open ", path);
+  };
+  return {.out = open(oci::kHooksStdout), .err = open(oci::kHooksStderr)};
+}
 
 void run_hooks(std::string_view phase, const std::vector<oci::Hook>& hooks, const oci::State& state) {
   if (hooks.empty()) return;
-  const std::string document = json::dump(oci::encode_state(state));
-  for (size_t i = 0; i < hooks.size(); ++i) {
-    with_context(cat("error running ", phase, " hook #", i, " (", hooks[i].path, ")"),
-                 [&] { run_hook(hooks[i], document); });
-  }
+  const Surroundings with = surroundings_of(state);
+  for (size_t i = 0; i < hooks.size(); ++i) run_numbered(phase, i, hooks[i], with);
 }
 
 void run_poststop_hooks(const std::vector<oci::Hook>& hooks, const oci::State& state) {
-  for (const oci::Hook& hook : hooks) {
+  if (hooks.empty()) return;
+  const auto warn = [](auto body) {
     try {
-      run_hooks("poststop", {hook}, state);
+      body();
     } catch (const Error& error) {
       log::warning(error.what());
     }
-  }
+  };
+  warn([&] {
+    const Surroundings with = surroundings_of(state);
+    for (size_t i = 0; i < hooks.size(); ++i) warn([&] { run_numbered("poststop", i, hooks[i], with); });
+  });
 }
 
 }  // namespace crunlite::runtime

@@ -215,9 +215,16 @@ rootfs::RootfsPlan plan_root(const oci::Spec& spec, const PlanInputs& inputs,
   return rootfs::build_rootfs_plan(spec, root);
 }
 
+// For what the caller's supplementary groups open and no id map can name (podman's --group-add keep-groups).
+void keep_groups_if_asked(const oci::Annotations& annotations, InitPlan& plan) {
+  if (!oci::switched_on(annotations, oci::kKeepOriginalGroups)) return;
+  plan.set_groups = false;
+  plan.groups.clear();
+}
+
 void plan_groups(const PlanInputs& inputs, InitPlan& plan) {
   plan.deny_setgroups = inputs.deny_setgroups;
-  plan.set_groups = !inputs.deny_setgroups;
+  plan.set_groups = plan.set_groups && !inputs.deny_setgroups;
   plan.groups_may_stay = inputs.in_user_namespace || plan.namespaces.joined_user;
   if (inputs.deny_setgroups && !plan.groups.empty())
     throw Error(ErrorKind::kUnsupported,
@@ -243,12 +250,15 @@ Planned build_plan(const oci::Spec& spec, const PlanInputs& inputs) {
   plan.runtime_hooks = !spec.hooks.prestart.empty() || !spec.hooks.create_runtime.empty();
   plan.create_container = plan_hooks(spec.hooks.create_container, inputs.created_json);
   plan.start_container = plan_hooks(spec.hooks.start_container, inputs.created_json);
+  plan.start_container.as_the_process = true;
   plan_process(*spec.process, planned);
   plan_environment(*spec.process, inputs.listen_fds, plan);
+  keep_groups_if_asked(spec.annotations, plan);
   plan_groups(inputs, plan);
   plan.preserved_fds = std::max(inputs.listen_fds, inputs.preserve_fds);
   plan.personality = personality_number(spec.linux.personality);
   plan.seccomp = inputs.seccomp;
+  plan.sendmsg_is_notified = inputs.sendmsg_is_notified;
   if (!inputs.no_new_keyring) plan.keyring = "_ses." + inputs.id;
   std::ranges::copy(inputs.stdio, plan.stdio);
   return planned;
@@ -262,10 +272,12 @@ Planned build_exec_plan(const oci::Process& process, ExecInputs inputs) {
   plan.namespaces.joined_user = inputs.in_user_namespace;
   plan_process(process, planned);
   plan_environment(process, inputs.listen_fds, plan);
+  keep_groups_if_asked(inputs.annotations, plan);
   plan.groups_may_stay = inputs.in_user_namespace;
   plan.preserved_fds = std::max(inputs.listen_fds, inputs.preserve_fds);
   plan.personality = personality_number(inputs.personality);
   plan.seccomp = std::move(inputs.seccomp);
+  plan.sendmsg_is_notified = inputs.sendmsg_is_notified;
   if (!inputs.no_new_keyring) plan.keyring = std::move(inputs.keyring);
   std::ranges::copy(inputs.stdio, plan.stdio);
   return planned;

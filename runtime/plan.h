@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "oci/annotations.h"
 #include "oci/spec.h"
 #include "rootfs/mount_plan.h"
 #include "runtime/init/plan.h"
@@ -29,6 +30,7 @@ struct PlanInputs {
   bool placed_by_clone = false;  // CLONE_INTO_CGROUP puts the child into its cgroup: it need not wait
   rootfs::CgroupView cgroup;     // for mounts of type cgroup
   SeccompProgram seccomp;
+  bool sendmsg_is_notified = false;           // by it: runtime/seccomp_agent.h
   std::vector<std::string> host_proc_mounts;  // only with no_pivot: where procfs and sysfs are mounted
 };
 
@@ -53,6 +55,8 @@ struct ExecInputs {
   unsigned preserve_fds = 0;
   unsigned listen_fds = 0;
   SeccompProgram seccomp;
+  bool sendmsg_is_notified = false;
+  oci::Annotations annotations;  // the container's
   std::optional<oci::Personality> personality;
 };
 Planned build_exec_plan(const oci::Process& process, ExecInputs inputs);

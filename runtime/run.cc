@@ -3,7 +3,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "runtime/foreground.h"
+#include "runtime/notify_socket.h"
 #include "runtime/runtime.h"
+#include "runtime/state_dir.h"
 
 namespace crunlite::runtime {
 namespace {
@@ -32,7 +34,7 @@ class DeleteAtEnd {
 int run_detached(const RunOptions& options) {
   Child init = create(options.create);
   DeleteAtEnd cleanup(options.create.container, false);
-  start(options.create.container);
+  start(options.create.container, options.create.notify_socket);
   init.detach();
   cleanup.keep();
   return 0;
@@ -64,8 +66,11 @@ int run(const RunOptions& options) {
   std::optional<TerminalProxy> proxy;
   if (std::optional<UniqueFd> master = received_console(console))
     proxy.emplace(std::move(*master), STDIN_FILENO, STDOUT_FILENO);
+  // We stay, and are the service's main process.
+  NotifySocket notify(StateDir::open(options.create.container).fd(), options.create.notify_socket,
+                      MainPid::kKeep);
   start(options.create.container);
-  return stay_with(init, signals, proxy ? &*proxy : nullptr).shell_code();
+  return stay_with(init, signals, proxy ? &*proxy : nullptr, &notify).shell_code();
 }
 
 }  // namespace crunlite::runtime

@@ -38,6 +38,7 @@ struct CreateOptions {
   // is connected already and is then ignored when there is no terminal.
   std::string console_socket;
   int console_fd = -1;
+  std::string notify_socket;  // the caller's NOTIFY_SOCKET (sd_notify(3)); empty: none
   // The container's 0, 1 and 2 when there is no terminal: descriptors of the caller. Default: its own.
   int stdio[3] = {0, 1, 2};
 };
@@ -48,8 +49,9 @@ struct CreateOptions {
 Child create(const CreateOptions& options);
 
 // Lets the init process execute the program of process.args, and returns when it has (or throws why it could
-// not).
-void start(const Ref& container);
+// not). With the caller's NOTIFY_SOCKET, and when create() had one too: when the program has said READY=1, or
+// has ended.
+void start(const Ref& container, const std::string& notify_socket = {});
 
 struct RunOptions {
   CreateOptions create;

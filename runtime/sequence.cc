@@ -8,7 +8,8 @@ namespace crunlite::runtime {
 Sequence::Sequence(const InitPlan& plan)
     : successor_(plan.namespaces.joined_user && plan.namespaces.unshare_joined != 0),
       hooks_(plan.runtime_hooks),
-      console_(plan.console.wanted) {
+      console_(plan.console.wanted),
+      listener_(!plan.seccomp.notifying.empty()) {
   advance_from(Place::kSuccessor);
 }
 
@@ -20,6 +21,8 @@ bool Sequence::expected(Place place) const {
       return hooks_;
     case Place::kConsole:
       return console_;
+    case Place::kListener:
+      return listener_;
     case Place::kReady:
     case Place::kDone:
       return true;
@@ -40,6 +43,8 @@ std::string_view Sequence::waiting_for() const {
       return "making the mounts";
     case Place::kConsole:
       return "setting up the terminal";
+    case Place::kListener:
+      return "loading its seccomp filter";
     case Place::kReady:
       return "getting ready";
     case Place::kDone:
@@ -56,6 +61,7 @@ void Sequence::on(Msg msg) {
   } kWords[] = {{Place::kSuccessor, Msg::kSuccessor},
                 {Place::kRunHooks, Msg::kRunHooks},
                 {Place::kConsole, Msg::kConsole},
+                {Place::kListener, Msg::kListener},
                 {Place::kReady, Msg::kReady}};
   for (const auto& word : kWords) {
     if (word.place != next_ || word.msg != msg) continue;

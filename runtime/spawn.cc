@@ -9,9 +9,12 @@
 #include "base/user_namespace.h"
 #include "rootfs/mount_source.h"
 #include "runtime/failure.h"
+#include "runtime/hooks.h"
 #include "runtime/init/init.h"
 #include "runtime/joining.h"
+#include "runtime/labels.h"
 #include "runtime/sequence.h"
+#include "runtime/status.h"
 
 namespace crunlite::runtime {
 namespace {
@@ -129,9 +132,18 @@ class Conversation {
       case Msg::kConsole:
         if (services_.receive_console) services_.receive_console(std::move(fd));
         break;
+      case Msg::kListener:
+        if (services_.receive_listener)
+          services_.receive_listener(child_.pid(), listener(frame, std::move(fd)));
+        break;
       default:
         break;
     }
+  }
+
+  UniqueFd listener(const Frame& frame, UniqueFd fd) const {
+    if (fd.valid()) return fd;
+    return check(sys::pidfd_getfd(child_.pidfd(), frame.error), "take the listener of the seccomp filter");
   }
 
   // The first process has made the one that goes on, and ends.
@@ -204,8 +216,15 @@ void SpawnedInit::start() {
 }
 
 void open_plan_resources(const oci::Spec& spec, InitPlan& plan) {
+  const std::string profile = plan.apparmor_exec.empty() ? "" : plan.apparmor_exec.substr(5);  // "exec …"
+  require_label_support(profile, plan.selinux_exec, spec.linux.mount_label, open_proc());
   open_namespaces(plan.namespaces);
   if (!plan.rootfs) return;
+  if (!plan.create_container.hooks.empty() || !plan.start_container.hooks.empty()) {
+    HookOutput output = open_hook_output(spec.annotations);
+    plan.hook_stdout = std::move(output.out);
+    plan.hook_stderr = std::move(output.err);
+  }
   refuse_to_change_the_host(plan);
   int user_namespace = -1;
   for (const NamespaceJoin& ns : plan.namespaces.join)

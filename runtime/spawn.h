@@ -32,6 +32,7 @@ struct ParentServices {
   std::function<void(pid_t)> place_in_cgroup;
   std::function<void(pid_t)> run_runtime_hooks;  // prestart, then createRuntime
   std::function<void(UniqueFd master)> receive_console;
+  std::function<void(pid_t, UniqueFd listener)> receive_listener;  // of a seccomp filter that notifies
 };
 
 // An init that is Ready: everything is applied and it waits for the start.

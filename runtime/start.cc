@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "runtime/hooks.h"
+#include "runtime/notify_socket.h"
 #include "runtime/runtime.h"
 #include "runtime/start_gate.h"
 #include "runtime/status.h"
@@ -38,7 +39,7 @@ void wait_for_end(const Situation& container) {
 
 }  // namespace
 
-void start(const Ref& container) {
+void start(const Ref& container, const std::string& notify_socket) {
   StateDir dir = StateDir::open(container);
   const Proc& proc = open_proc();
   // Of many starts at once, one finds it created. While it is being created the answer is no, not later.
@@ -50,6 +51,7 @@ void start(const Ref& container) {
   const Record record = dir.read();
   const Situation now = situation_of(dir, record, proc);
   require_created(now.status);
+  NotifySocket notify(dir.fd(), notify_socket, MainPid::kTell);
   try {
     with_context("unable to start container process", [&] { StartGate::open(dir.fd()); });
   } catch (const Error&) {
@@ -62,8 +64,10 @@ void start(const Ref& container) {
     run_hooks("poststart", record.poststart, hook_state(record, oci::Status::kRunning, record.init.pid));
   } catch (const Error&) {
     (void)sys::pidfd_send_signal(now.init->get(), SIGKILL);
+    wait_for_end(now);
     throw;
   }
+  notify.wait(record.init.pid, now.init->get());
 }
 
 }  // namespace crunlite::runtime

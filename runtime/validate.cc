@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "oci/annotations.h"
 #include "oci/names.h"
 #include "rootfs/mount_options.h"
 #include "runtime/capabilities.h"
@@ -184,6 +185,25 @@ void check_devices(const oci::Linux& linux, Validator& v) {
   for (const std::string& path : linux.readonly_paths) v.absolute("/linux/readonlyPaths", path);
 }
 
+void check_seccomp(const oci::Spec& spec, Validator& v) {
+  if (!spec.linux.seccomp) return;
+  const oci::Seccomp& seccomp = *spec.linux.seccomp;
+  v.text("/linux/seccomp/listenerPath", seccomp.listener_path);
+  const bool has_agent =
+      !seccomp.listener_path.empty() || !oci::annotation(spec.annotations, oci::kSeccompReceiver).empty();
+  if (!seccomp.listener_metadata.empty() && !has_agent)
+    v.problem("/linux/seccomp/listenerMetadata: must not be set without listenerPath");
+}
+
+void check_annotations(const oci::Annotations& annotations, Validator& v) {
+  for (const oci::KnownAnnotation& known : oci::kAnnotations) {
+    if (!annotations.contains(std::string(known.name))) continue;
+    if (known.kind == oci::AnnotationKind::kRefused)
+      v.problem("/annotations/", known.name, ": is not supported by crun-lite");
+    v.text(cat("/annotations/", known.name), oci::annotation(annotations, known.name));
+  }
+}
+
 void check_hooks(const oci::Hooks& hooks, Validator& v) {
   for (const oci::HookPhase& phase : oci::kHookPhases) {
     const std::vector<oci::Hook>& list = hooks.*phase.hooks;
@@ -221,6 +241,8 @@ Findings validate(const oci::Spec& spec) {
   check_mounts(spec, v);
   check_devices(spec.linux, v);
   check_hooks(spec.hooks, v);
+  check_seccomp(spec, v);
+  check_annotations(spec.annotations, v);
   v.unsupported("/linux", spec.linux.unsupported);
   v.unsupported("/linux/resources", spec.linux.resources.unsupported);
   return findings;

@@ -17,6 +17,7 @@ enum class Msg : uint32_t {
   kSuccessor = 1,  // with the pidfd of the process that goes on in its place (joined user namespace)
   kRunHooks,       // the mounts are made: prestart and createRuntime hooks
   kConsole,        // with the master of the terminal
+  kListener,       // with the listener of the seccomp filter, or its number in `error`
   kReady,          // everything is applied; waits for kStart
   kFailed,         // what the rest of the frame says; the child ends
   // from the parent
@@ -27,6 +28,7 @@ enum class Msg : uint32_t {
 
 enum class FailureKind : uint32_t {
   kSystem,         // text and errno (0: the text alone)
+  kExplained,      // the text says it all; the errno would mislead
   kNotFound,       // the text alone: exit code 127
   kNotExecutable,  // the text alone: exit code 126
 };

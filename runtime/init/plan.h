@@ -55,6 +55,9 @@ struct HookPhasePlan {
   std::vector<HookPlan> hooks;
   std::string state_head;
   std::string state_tail;
+  // startContainer: they run under the process's seccomp filter, and with its environment unless they have
+  // one of their own, as runc's do.
+  bool as_the_process = false;
 };
 
 struct Sysctl {
@@ -99,6 +102,8 @@ struct InitPlan {
   std::vector<Sysctl> sysctls;
   HookPhasePlan create_container;
   HookPhasePlan start_container;
+  UniqueFd hook_stdout;  // of both; invalid: the container's own
+  UniqueFd hook_stderr;
 
   // --- the process
   StringArray args;
@@ -118,8 +123,9 @@ struct InitPlan {
   std::optional<CapabilityMasks> capabilities;
   bool no_new_privileges = false;
   std::optional<unsigned long> personality;
-  SeccompProgram seccomp;     // no instructions: none
-  std::string apparmor_exec;  // "exec PROFILE"
+  SeccompProgram seccomp;            // no instructions: none
+  bool sendmsg_is_notified = false;  // by it: the listener has to be announced by write(2)
+  std::string apparmor_exec;         // "exec PROFILE"
   std::string selinux_exec;
   std::string keyring;  // name of the new session keyring; empty: the caller's stays
   ConsolePlan console;

@@ -56,8 +56,12 @@ Status close_descriptors(Init& init) {
 Status close_what_is_not_needed(Init& init) {
   // Until `start` comes the init waits inside the container: to whoever can look at it there, what the
   // runtime and its caller have open (records, cgroups, files of the host) is a way out (CVE-2024-21626).
-  int kept[] = {init.channel.get(), init.plan.gate.get(), init.root.fd(),
-                init.has_proc ? init.proc.fd() : -1};
+  int kept[] = {init.channel.get(),
+                init.plan.gate.get(),
+                init.root.fd(),
+                init.has_proc ? init.proc.fd() : -1,
+                init.plan.hook_stdout.get(),
+                init.plan.hook_stderr.get()};
   std::ranges::sort(kept);
   unsigned next = kFirstDescriptor + init.plan.preserved_fds;
   for (const int fd : kept) {

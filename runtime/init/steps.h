@@ -67,6 +67,9 @@ Status set_groups(Init& init);
 Status set_user(Init& init);
 Status set_capabilities(Init& init);
 Status set_no_new_privileges(Init& init);
+
+// filter.cc
+Status load_notifying_filter(Init& init);
 Status load_seccomp(Init& init);
 
 // program.cc

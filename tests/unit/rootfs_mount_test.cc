@@ -152,6 +152,10 @@ TEST(MountPlan, LabelsGoIntoTheDataOfNewFileSystems) {
   const RootfsPlan plan = build_rootfs_plan(spec, {});
   EXPECT_EQ(plan.mounts[0].data, "size=1k,context=\"a:b\"");
   EXPECT_EQ(plan.mounts[1].data, "");
+  spec.annotations["run.oci.mount_context_type"] = "rootcontext";
+  EXPECT_EQ(build_rootfs_plan(spec, {}).mounts[0].data, "size=1k,rootcontext=\"a:b\"");
+  spec.annotations["run.oci.mount_context_type"] = "nocontext";
+  EXPECT_THROW((void)build_rootfs_plan(spec, {}), Error);
 }
 
 }  // namespace

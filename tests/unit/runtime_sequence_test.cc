@@ -15,6 +15,7 @@ InitPlan full_plan() {
   plan.namespaces.unshare_joined = 1;
   plan.runtime_hooks = true;
   plan.console.wanted = true;
+  plan.seccomp.notifying.resize(1);
   return plan;
 }
 
@@ -27,7 +28,7 @@ TEST(Sequence, ASimplePlanOnlyGetsReady) {
 
 TEST(Sequence, EverythingInItsOrder) {
   Sequence sequence{full_plan()};
-  for (const Msg msg : {Msg::kSuccessor, Msg::kRunHooks, Msg::kConsole, Msg::kReady}) {
+  for (const Msg msg : {Msg::kSuccessor, Msg::kRunHooks, Msg::kConsole, Msg::kListener, Msg::kReady}) {
     EXPECT_FALSE(sequence.ready());
     sequence.on(msg);
   }
@@ -38,6 +39,7 @@ TEST(Sequence, NothingMayBeLeftOutOrRepeatedOrUnasked) {
   EXPECT_THROW(Sequence{full_plan()}.on(Msg::kReady), Error);
   EXPECT_THROW(Sequence{full_plan()}.on(Msg::kConsole), Error);
   EXPECT_THROW(Sequence{InitPlan()}.on(Msg::kConsole), Error);
+  EXPECT_THROW(Sequence{InitPlan()}.on(Msg::kListener), Error);
   EXPECT_THROW(Sequence{InitPlan()}.on(Msg::kProceed), Error);
   EXPECT_THROW(Sequence{InitPlan()}.on(static_cast<Msg>(77)), Error);
   Sequence sequence{full_plan()};
