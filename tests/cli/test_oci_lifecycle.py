@@ -192,17 +192,6 @@ class OwnWords(RuntimeTest):
     def test_root_must_not_be_slash(self):
         self.assert_fails(self.oci('--root', '/', 'list'), 1, '--root')
 
-    def test_features(self):
-        answer = self.assert_ok(self.oci('features'))
-        self.assertEqual('', answer.err)
-        document = json.loads(answer.out)
-        self.assertEqual(('1.0.0', '1.3.0'), (document['ociVersionMin'], document['ociVersionMax']))
-        self.assertEqual(['prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart', 'poststop'],
-                         document['hooks'])
-        self.assertIn('rro', document['mountOptions'])
-        self.assertEqual(8, len(document['linux']['namespaces']))
-        self.assertEqual(41, len(document['linux']['capabilities']))
-        self.assertTrue(document['linux']['cgroup']['systemd'])
 
 
 class Kill(RuntimeTest):
