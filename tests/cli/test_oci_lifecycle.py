@@ -193,7 +193,6 @@ class OwnWords(RuntimeTest):
         self.assert_fails(self.oci('--root', '/', 'list'), 1, '--root')
 
 
-
 class Kill(RuntimeTest):
 
     def trap(self, *signals):
