@@ -175,6 +175,20 @@ void write_pid_file(const std::string& path, pid_t pid) {
   with_context("pid file", [&] { write_file_atomic(AT_FDCWD, path, cat(pid), 0644, Durability::kRename); });
 }
 
+ProcessSeccomp seccomp_of(const oci::Spec& spec, const Ref& container) {
+  return seccomp_for(spec.linux.seccomp, spec.annotations, cat(container.root, "/.seccomp"));
+}
+
+void hand_over(ProcessSeccomp& seccomp, const Record& record, pid_t pid, UniqueFd listener) {
+  if (!seccomp.agent) return;
+  seccomp.agent->hand_over(hook_state(record, oci::Status::kCreating, pid), pid, std::move(listener));
+}
+
+void announce_pidfd(const Record& record, int pidfd) {
+  const std::string path = oci::annotation(record.annotations, oci::kPidfdReceiver);
+  if (!path.empty()) send_pidfd(path, pidfd, record.id);
+}
+
 }  // namespace
 
 Child create(const CreateOptions& options) {
@@ -184,8 +198,7 @@ Child create(const CreateOptions& options) {
   const UniqueFd console = console_socket(options, spec);
 
   StateDir dir = StateDir::reserve(options.container);
-  ProcessSeccomp seccomp =
-      seccomp_for(spec.linux.seccomp, spec.annotations, cat(options.container.root, "/.seccomp"));
+  ProcessSeccomp seccomp = seccomp_of(spec, options.container);
   if (!options.notify_socket.empty()) give_notify_socket(dir.fd(), dir.path(), bundle.spec);
   const Proc& proc = open_proc();
   Record record = first_record(options, bundle, dir, proc);
@@ -219,11 +232,7 @@ Child create(const CreateOptions& options) {
             run_runtime_hooks(spec.hooks, record, pid);
           },
       .receive_console = [&](UniqueFd master) { send_console(console.get(), master); },
-      .receive_listener =
-          [&](pid_t pid, UniqueFd listener) {
-            const oci::State state = hook_state(record, oci::Status::kCreating, pid);
-            if (seccomp.agent) seccomp.agent->hand_over(state, pid, std::move(listener));
-          },
+      .receive_listener = [&](pid_t pid, UniqueFd fd) { hand_over(seccomp, record, pid, std::move(fd)); },
   };
   if (is_unprivileged())
     services.write_id_maps = [&](pid_t pid) { write_id_maps_unprivileged(proc, pid, plan); };
@@ -235,8 +244,7 @@ Child create(const CreateOptions& options) {
   record.phase = Record::Phase::kCreated;
   dir.write(record);
   write_pid_file(options.pid_file, init.pid());
-  if (const std::string path = oci::annotation(spec.annotations, oci::kPidfdReceiver); !path.empty())
-    send_pidfd(path, init.child().pidfd(), record.id);
+  announce_pidfd(record, init.child().pidfd());
   poststop.disarm();
   cgroup.keep();
   dir.keep();
