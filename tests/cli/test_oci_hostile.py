@@ -155,6 +155,59 @@ class Config(HostileTest):
         self.assert_refused(answer, 'config.json.*larger than')
 
 
+class Documents(HostileTest):
+    """The other documents that callers send: exec --process, update --resources."""
+
+    def setUp(self):
+        super().setUp()
+        for verb in ('exec', 'update'):
+            if 'is not in this version' in (answer := self.oci(verb, '--help').err):
+                self.skipTest(answer.strip())
+        self.id, created = self.create(self.bundle(['/bin/sleep', '1000']))
+        self.assert_ok(created)
+        self.assert_ok(self.oci('start', self.id))
+
+    def exec(self, text):
+        return self.bounded('exec', '--process', self.write('process.json', text), self.id)
+
+    def update(self, text, way):
+        path = self.write('resources.json', text)
+        if way == '-':
+            return self.bounded('update', '--resources', '-', self.id, stdin=path)
+        return self.bounded('update', '--resources=' + path, self.id)
+
+    def test_process(self):
+        good = {'args': ['/bin/true'], 'cwd': '/', 'user': {'uid': 0, 'gid': 0}}
+        cases = {'[' * 4_000_000: ':1:101: nested deeper', json.dumps(good)[:-1]: r':1:\d+: not JSON', '[]': 'expected object',
+                 json.dumps({**good, 'args': 'true'}): '/args: expected array, found string',
+                 json.dumps({**good, 'args': ['a\0b']}): '/args/0: .*NUL',
+                 json.dumps({**good, 'user': {'uid': -1, 'gid': 0}}): '/user/uid: expected a whole number',
+                 json.dumps({**good, 'cwd': 'relative'}): '/cwd: must be an absolute path',
+                 json.dumps({**good, 'env': ['A=' + 'x' * 10_000_000]}): 'larger than',
+                 json.dumps({**good, 'env': [1] * 100_000}): 'and more',
+                 '{"args": ["/bin/true"], "args": [], "cwd": "/"}': 'the key "args" stands twice'}
+        for text, why in cases.items():
+            with self.subTest(text[:60]):
+                code, err = self.exec(text)
+                self.assertEqual(255, code, err)
+                self.assertRegex(err, why)
+        self.assertEqual(0, self.exec(json.dumps(good))[0])
+
+    def test_resources(self):
+        cases = {'[' * 4_000_000: ':1:101: nested deeper', '{"pids": {"limit": 5}': r':1:\d+: not JSON', '7': 'expected object',
+                 '{"pids": {"limit": "many"}}': '/pids/limit: expected number',
+                 '{"pids": {"limit": 1e9}}': '/pids/limit: expected a whole number',
+                 '{"memory": {"limit": 99999999999999999999}}': '/memory/limit: expected a whole number',
+                 '{"pids": {"limit": 5}, "pids": {"limit": 6}}': 'the key "pids" stands twice',
+                 '{"unified": {"a": 7}}': '/unified/a: expected string',
+                 '[' + '0,' * 1_900_000 + '0]': 'more than 200000 values'}
+        for text, why in cases.items():
+            for way in ('-', '='):
+                with self.subTest(text=text[:60], way=way):
+                    self.assert_refused(self.update(text, way), why)
+        self.assertEqual(0, self.update('{"pids": {"limit": 50}}', '-')[0])
+
+
 class Record(HostileTest):
     """state.json, which only root writes: damage is an error that says so, and delete --force gets rid of it."""
 

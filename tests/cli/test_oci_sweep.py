@@ -137,3 +137,38 @@ class Sweep(RuntimeTest):
             with self.subTest(call=call, n=n):
                 self.strace(['-e', f'inject={call}:signal=SIGKILL:when={n}'], *words)
                 self.assert_clean_after_force(name, (call, n))
+
+    def need(self, verb):
+        if 'is not in this version' in (answer := self.oci(verb, '--help').err):
+            self.skipTest(answer.strip())
+
+    def test_exec_killed(self):
+        self.need('exec')
+        bundle, name = self.bundle(['/bin/sleep', '1000']), self.container()
+        words = ['exec', '--detach', '--pid-file', self.path('pid'), name, '/bin/sleep', '1000']
+        self.running(name, bundle)
+        points = self.points(*words)
+        self.assert_ok(self.oci('delete', '--force', name))
+        for call, n in points[::2]:
+            with self.subTest(call=call, n=n):
+                self.running(name, bundle)
+                self.strace(['-e', f'inject={call}:signal=SIGKILL:when={n}'], *words)
+                self.assertEqual('running', self.state(name)['status'])
+                self.assert_clean_after_force(name, (call, n))
+
+    def test_pause_and_update_killed(self):
+        self.need('update')
+        bundle, name = self.bundle(['/bin/sleep', '1000']), self.container()
+        for words in (['pause', name], ['resume', name], ['update', '--pids-limit', '20', name]):
+            self.running(name, bundle)
+            if words[0] == 'resume':
+                self.assert_ok(self.oci('pause', name))
+            points = self.points(*words)
+            self.assert_ok(self.oci('delete', '--force', name))
+            for call, n in points[::4]:
+                with self.subTest(words=words, call=call, n=n):
+                    self.running(name, bundle)
+                    if words[0] == 'resume':
+                        self.assert_ok(self.oci('pause', name))
+                    self.strace(['-e', f'inject={call}:signal=SIGKILL:when={n}'], *words)
+                    self.assert_clean_after_force(name, (call, n))
