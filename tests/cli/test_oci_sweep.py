@@ -144,7 +144,9 @@ class Sweep(RuntimeTest):
 
     def test_exec_killed(self):
         self.need('exec')
-        bundle, name = self.bundle(['/bin/sleep', '1000']), self.container()
+        # Without a pid namespace: its init would wait until we, who stand still in delete, reap what exec has left.
+        bundle = self.bundle(['/bin/sleep', '1000']).namespaces('network', 'ipc', 'uts', 'mount')
+        name = self.container()
         words = ['exec', '--detach', '--pid-file', self.path('pid'), name, '/bin/sleep', '1000']
         self.running(name, bundle)
         points = self.points(*words)
