@@ -59,6 +59,8 @@ class Groups(AnnotationTest):
 class HookOutput(AnnotationTest):
 
     def test_files(self):
+        if self.runtime_name == 'crun':
+            self.skipTest('its poststart hooks do not wait for the program')
         bundle = self.annotated('true', hooks__stdout=self.path('out'), hooks__stderr=self.path('err'))
         host = {phase: [{'path': '/bin/sh', 'args': ['sh', '-c', f'echo {phase}; echo {phase} >&2']}]
                 for phase in ('prestart', 'createRuntime', 'createContainer', 'poststart', 'poststop')}
