@@ -49,7 +49,7 @@ UnitReply ask(const SystemdAccess& access, UnitRequest request) {
   if (answer.empty())
     throw Error(ErrorKind::kSystem, access.helper, " ended without an answer, ",
                 exit.code == CLD_EXITED ? "with exit status " : "killed by signal ", exit.status);
-  const UnitReply reply = decode_reply(answer);
+  UnitReply reply = decode_reply(answer);
   if (reply.unreachable) throw unreachable(access, reply.error);
   return reply;
 }

@@ -187,7 +187,9 @@ std::vector<UnitProperty> device_properties(const std::vector<oci::DeviceRule>& 
 std::vector<UnitProperty> annotated_properties(const std::map<std::string, std::string>& annotations) {
   constexpr std::string_view kPrefix = "org.systemd.property.";
   std::vector<UnitProperty> properties;
-  for (const auto& [key, text] : annotations) {
+  for (const auto& annotation : annotations) {
+    const std::string& key = annotation.first;
+    const std::string& text = annotation.second;
     if (!key.starts_with(kPrefix)) continue;
     std::string name = key.substr(kPrefix.size());
     const bool letters = std::ranges::all_of(name, [](char c) {
