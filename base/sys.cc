@@ -5,6 +5,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -434,6 +435,10 @@ Result<UniqueFd> timer_fd(unsigned milliseconds) {
   when.it_value.tv_nsec = static_cast<long>(milliseconds % 1000) * 1'000'000;
   if (!timer.valid() || ::timerfd_settime(timer.get(), 0, &when, nullptr) == -1) return fail();
   return timer;
+}
+
+Result<UniqueFd> event_fd() {
+  return owned(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 }
 
 Status set_dumpable(bool on) {

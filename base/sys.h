@@ -157,6 +157,8 @@ Status reap_others(pid_t except);
 Result<UniqueFd> signal_fd(const sigset_t& signals);
 // timerfd(2) of the monotonic clock that fires once, after that many milliseconds; non-blocking.
 Result<UniqueFd> timer_fd(unsigned milliseconds);
+// eventfd(2), counting from 0; non-blocking.
+Result<UniqueFd> event_fd();
 Status set_dumpable(bool on);
 Status set_parent_death_signal(int signal);
 

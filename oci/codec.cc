@@ -80,6 +80,18 @@ std::string decode_propagation(const Reader& at) {
   return recursive ? value.substr(1) : value;
 }
 
+IntelRdt decode_rdt(const Reader& at) {
+  // Before v1.3.0 there were two members for the two kinds of monitoring.
+  bool monitoring = false;
+  for (const char* member : {"enableMonitoring", "enableCMT", "enableMBM"})
+    monitoring |= at.get<bool>(member, false);
+  return IntelRdt{.clos_id = at.get<std::string>("closID", ""),
+                  .l3_cache_schema = at.get<std::string>("l3CacheSchema", ""),
+                  .mem_bw_schema = at.get<std::string>("memBwSchema", ""),
+                  .schemata = at.get<std::vector<std::string>>("schemata", {}),
+                  .enable_monitoring = monitoring};
+}
+
 Linux decode_linux(const Reader& at) {
   Linux out;
   out.namespaces = list<Namespace>(at, "namespaces", decode_namespace);
@@ -105,7 +117,8 @@ Linux decode_linux(const Reader& at) {
     if (!p.get<std::vector<std::string>>("flags", {}).empty())
       p.at("flags").problem("unknown personality flag");
   });
-  out.unsupported = not_supported(at, {"intelRdt", "memoryPolicy", "netDevices"});
+  object_member(at, "intelRdt", [&](const Reader& rdt) { out.intel_rdt = decode_rdt(rdt); });
+  out.unsupported = not_supported(at, {"memoryPolicy", "netDevices"});
   return out;
 }
 

@@ -50,6 +50,16 @@ Object encode_device(const Device& d) {
   return out.maybe("fileMode", d.file_mode).always("uid", d.uid).always("gid", d.gid).take();
 }
 
+Object encode_rdt(const IntelRdt& r) {
+  return Members()
+      .text("closID", r.clos_id)
+      .strings("schemata", r.schemata)
+      .text("l3CacheSchema", r.l3_cache_schema)
+      .text("memBwSchema", r.mem_bw_schema)
+      .flag("enableMonitoring", r.enable_monitoring)
+      .take();
+}
+
 Object encode_linux(const Linux& l) {
   Members out;
   out.list("uidMappings", l.uid_mappings, encode_mapping)
@@ -65,6 +75,7 @@ Object encode_linux(const Linux& l) {
       .strings("readonlyPaths", l.readonly_paths)
       .text("mountLabel", l.mount_label);
   if (l.personality) out.always("personality", Object{{"domain", name_of(kPersonalities, *l.personality)}});
+  if (l.intel_rdt) out.always("intelRdt", encode_rdt(*l.intel_rdt));
   return out.object("timeOffsets", encode_time_offsets(l)).take();
 }
 

@@ -120,6 +120,14 @@ struct Device {
   uint32_t gid = 0;
 };
 
+struct IntelRdt {
+  std::string clos_id;          // empty: the container's id; "/": the root class
+  std::string l3_cache_schema;  // "L3:0=f;1=f", also several lines
+  std::string mem_bw_schema;    // "MB:0=20"
+  std::vector<std::string> schemata;
+  bool enable_monitoring = false;
+};
+
 enum class Personality { kLinux, kLinux32 };
 
 struct Linux {
@@ -138,7 +146,8 @@ struct Linux {
   std::string mount_label;
   std::map<std::string, std::string> sysctl;
   std::optional<Personality> personality;
-  // Members that are known to the specification and not to this build ("intelRdt"): refused, as above.
+  std::optional<IntelRdt> intel_rdt;
+  // Members that are known to the specification and not to this build ("memoryPolicy"): refused, as above.
   std::vector<std::string> unsupported;
 };
 

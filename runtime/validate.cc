@@ -244,7 +244,6 @@ Findings validate(const oci::Spec& spec) {
   check_seccomp(spec, v);
   check_annotations(spec.annotations, v);
   v.unsupported("/linux", spec.linux.unsupported);
-  v.unsupported("/linux/resources", spec.linux.resources.unsupported);
   return findings;
 }
 

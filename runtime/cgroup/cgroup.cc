@@ -10,15 +10,15 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "runtime/cgroup/devices.h"
 #include "runtime/cgroup/members.h"
 #include "runtime/cgroup/systemd_driver.h"
 #include "runtime/cgroup/tree.h"
+#include "runtime/cgroup/writer.h"
 
 namespace crunlite::runtime {
 namespace {
 
-constexpr std::chrono::seconds kFreezeTimeout{2};
+constexpr std::chrono::seconds kFreezeTimeout{10};
 constexpr std::chrono::seconds kUndoTimeout{2};
 constexpr int kKillRounds = 64;
 
@@ -62,40 +62,13 @@ bool may_do_without(const CgroupPlan& plan, const CgroupHierarchy& where, int er
   return where.v2 ? plan.may_be_missing : plan.rootless || ::geteuid() != 0;
 }
 
-constexpr const char* kDelegation =
-    "without privileges a cgroup has to be delegated first: use --systemd-cgroup with the user's systemd, or "
-    "start from `systemd-run --user --scope -p Delegate=yes`";
-
-Error missing_file(const CgroupHierarchy& where, std::string_view controller, const std::string& file) {
-  // Not the kernel's own words: callers take those for a missing executable.
-  Error error(ErrorKind::kUnsupported, "the ", controller, " controller of cgroup v", where.v2 ? 2 : 1,
-              " offers no ", file, " in ", where.full_path());
-  error.with_remedy(where.v2
-                        ? "the controller is not enabled there: see cgroup.controllers in that directory and "
-                          "cgroup.subtree_control above it (a cgroup with processes cannot hand it down; "
-                          "systemd hands a user those of Delegate= in user@.service)"
-                        : "the kernel is built or booted without it");
-  return error;
-}
-
-// Values that depend on each other (limit and limit with swap, quota and period) are refused with EINVAL in
-// one order and taken in the other, depending on what is there: those are written once more after the rest.
-void write_settings(int dir, const CgroupHierarchy& where, std::string_view controller,
-                    const Settings& settings) {
-  std::vector<const Setting*> refused;
-  const auto write = [&](const Setting& setting, bool again) {
-    const sys::Status status = write_cgroup_file(dir, setting.file, setting.value);
-    if (status.ok() || (status.error() == ENOENT && setting.optional)) return;
-    if (status.error() == ENOENT) throw missing_file(where, controller, setting.file);
-    if (status.error() == EINVAL && !again) {
-      refused.push_back(&setting);
-      return;
-    }
-    throw SysError(status.error(), "write ", quote(setting.value), " to ", where.full_path(), "/",
-                   setting.file);
-  };
-  for (const Setting& setting : settings) write(setting, false);
-  for (const Setting* setting : refused) write(*setting, true);
+bool place_is_frozen(int dir, bool v2) {
+  try {
+    if (v2) return trim(read_cgroup_file(dir, "cgroup.freeze").value_or("0")) == "1";
+    return trim(read_cgroup_file(dir, "freezer.state").value_or("THAWED")) != "THAWED";
+  } catch (const SysError&) {
+    return false;  // ENODEV: removed while we looked
+  }
 }
 
 // A process that joins would stand still at once, and we would wait for it for ever.
@@ -103,7 +76,7 @@ void refuse_frozen(int dir, const CgroupHierarchy& where) {
   if (!where.v2 && !has(where, "freezer")) return;
   const bool frozen = where.v2
                           ? flat_value(read_cgroup_file(dir, "cgroup.events").value_or(""), "frozen") == "1"
-                          : trim(read_cgroup_file(dir, "freezer.state").value_or("THAWED")) != "THAWED";
+                          : place_is_frozen(dir, false);
   if (frozen)
     throw Error(ErrorKind::kState, "container's cgroup unexpectedly frozen: ", where.full_path())
         .with_remedy("thaw it, or the cgroups above it");
@@ -221,87 +194,6 @@ const Cgroup::Place* Cgroup::v2_place() const {
   return nullptr;
 }
 
-void Cgroup::apply(const oci::Resources& resources) {
-  apply_limits(resources);
-  apply_devices(resources.devices);
-  apply_unified(resources);
-}
-
-void Cgroup::update(const oci::Resources& resources) {
-  if (plan_.systemd) update_unit(resources);
-  apply_limits(resources);
-  if (!resources.devices.empty()) apply_devices(resources.devices);
-  apply_unified(resources);
-}
-
-void Cgroup::apply_limits(const oci::Resources& resources) {
-  const bool v2_alone = plan_.hierarchies.size() == 1 && plan_.v2();
-  for (const Controller& controller : kControllers) {
-    const Place* place = place_of(controller.name);
-    const CurrentValue current = [&](const std::string& file) {
-      return place ? read_cgroup_file(place->dir.get(), file) : std::nullopt;
-    };
-    const bool v2 = place ? place->where.v2 : v2_alone;
-    Settings settings = (v2 ? controller.v2 : controller.v1)(resources, current);
-    if (settings.empty()) continue;
-    if (plan_.manager == CgroupManager::kDisabled) {
-      // podman writes a limit of 0 processes when it asks for no cgroups at all.
-      if (settings == Settings{{"pids.max", "0"}}) continue;
-      throw Error(ErrorKind::kUnsupported, "linux.resources asks for a limit (", settings.front().file,
-                  ") and the cgroup manager is disabled");
-    }
-    if (!place)
-      throw Error(ErrorKind::kUnsupported, "linux.resources needs the ", controller.name,
-                  " controller, which is not in any cgroup hierarchy that is mounted here")
-          .with_remedy(plan_.rootless && v2_alone
-                           ? kDelegation
-                           : cat("enable it (see /proc/cgroups) or leave ", settings.front().file, " unset"));
-    // The clone into a cgroup that admits no process would fail: the limit comes with join().
-    if (v2 && settings == Settings{{"pids.max", "0"}} && cgroup_processes(place->dir.get()).empty()) {
-      pids_zero_pending_ = true;
-      continue;
-    }
-    write_settings(place->dir.get(), place->where, controller.name, settings);
-  }
-}
-
-void Cgroup::apply_unified(const oci::Resources& resources) {
-  const Settings settings = unified(resources);
-  if (settings.empty()) return;
-  const Place* place = v2_place();
-  if (!place)
-    throw Error(ErrorKind::kUnsupported,
-                "linux.resources.unified needs cgroup v2, which is not mounted here");
-  std::vector<std::string> needed;
-  for (const Setting& setting : settings) needed.push_back(setting.file.substr(0, setting.file.find('.')));
-  const UniqueFd root = open_root(place->where);
-  (void)make_cgroup(root.get(), place->where.path,
-                    [&](int, int parent) { enable_controllers(parent, needed); });
-  for (size_t i = 0; i < settings.size(); ++i)
-    write_settings(place->dir.get(), place->where, needed[i], {settings[i]});
-}
-
-void Cgroup::apply_devices(const std::vector<oci::DeviceRule>& rules) {
-  if (plan_.manager == CgroupManager::kDisabled) return;
-  const std::vector<oci::DeviceRule> all = with_default_devices(rules);
-  const Place* place = place_of("devices");
-  if (!place) place = v2_place();
-  try {
-    if (!place)
-      throw SysError(EPERM, "restrict devices: there is neither the devices controller of v1 nor cgroup v2");
-    if (place->where.v2) {
-      attach_device_program(place->dir.get(), device_program(all));
-    } else {
-      write_settings(place->dir.get(), place->where, "devices", device_settings_v1(all));
-    }
-  } catch (const SysError& error) {
-    // There nobody can make a device node, and the runtime binds only the harmless ones.
-    if ((error.error() == EPERM || error.error() == EACCES) && (plan_.rootless || in_user_namespace()))
-      return;
-    throw;
-  }
-}
-
 int Cgroup::clone_fd() const {
   // Into a unit of his manager a user's process is moved by that manager.
   if (plan_.systemd && plan_.systemd->access.user) return -1;
@@ -325,7 +217,7 @@ void Cgroup::join(pid_t pid, InV2 already) {
   }
   if (!std::exchange(pids_zero_pending_, false)) return;
   const Place* pids = place_of("pids");
-  write_settings(pids->dir.get(), pids->where, "pids", {{"pids.max", "0"}});
+  SettingWriter(SettingWriter::Undo::kNo).write(pids->dir.get(), pids->where, "pids", {{"pids.max", "0"}});
 }
 
 void Cgroup::freeze() {
@@ -348,11 +240,22 @@ void Cgroup::thaw() {
     check(write_cgroup_file(v1->dir.get(), "freezer.state", "THAWED"), "thaw the container");
 }
 
+bool is_frozen(const CgroupPlan& plan) {
+  for (const CgroupHierarchy& where : plan.hierarchies) {
+    if (!where.v2 && !has(where, "freezer")) continue;
+    const sys::Result<UniqueFd> root =
+        sys::open_at(AT_FDCWD, where.mount_point.c_str(), O_RDONLY | O_DIRECTORY);
+    if (!root.ok()) continue;  // not mounted here: whoever froze it was elsewhere
+    const sys::Result<UniqueFd> dir = open_cgroup(root->get(), where.path);
+    if (dir.ok() && place_is_frozen(dir->get(), where.v2)) return true;
+  }
+  return false;
+}
+
 bool Cgroup::frozen() const {
   const Place* v2 = v2_place();
-  if (v2 && trim(read_cgroup_file(v2->dir.get(), "cgroup.freeze").value_or("0")) == "1") return true;
   const Place* v1 = place_of("freezer");
-  return v1 && trim(read_cgroup_file(v1->dir.get(), "freezer.state").value_or("THAWED")) != "THAWED";
+  return (v2 && place_is_frozen(v2->dir.get(), true)) || (v1 && place_is_frozen(v1->dir.get(), false));
 }
 
 void Cgroup::thaw_everything() {
@@ -414,20 +317,6 @@ std::vector<pid_t> Cgroup::processes() const {
   const Place* place = v2_place();
   if (!place && !places_.empty()) place = &places_.front();
   return place ? cgroup_processes(place->dir.get()) : std::vector<pid_t>();
-}
-
-std::optional<uint64_t> Cgroup::oom_kills() const {
-  const Place* place = place_of("memory");
-  if (!place) return std::nullopt;
-  const auto count = [](int dir, const char* file) {
-    const std::string text = read_cgroup_file(dir, file).value_or("");
-    return parse_number<uint64_t>(flat_value(text, "oom_kill")).value_or(0);
-  };
-  // v2 counts the cgroups inside, v1 does not.
-  if (place->where.v2) return count(place->dir.get(), "memory.events");
-  uint64_t sum = 0;
-  walk_cgroups(place->dir.get(), [&](int dir) { sum += count(dir, "memory.oom_control"); });
-  return sum;
 }
 
 void Cgroup::remove(std::chrono::milliseconds timeout) {

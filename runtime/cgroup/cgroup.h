@@ -31,6 +31,7 @@
 #include "base/proc.h"
 #include "base/unique_fd.h"
 #include "oci/spec.h"
+#include "runtime/cgroup/oom.h"
 #include "runtime/cgroup/systemd_unit.h"
 #include "runtime/systemd/protocol.h"
 
@@ -100,6 +101,11 @@ std::vector<ContainerCgroupMount> container_cgroup_mounts(const CgroupPlan& plan
 // For a container without a cgroup of its own: the one that it stays in, its caller's.
 std::vector<ContainerCgroupMount> own_cgroup_mounts(const Proc& proc);
 
+// Whether the container is paused, by whomever. Never throws: what cannot be read is not frozen.
+bool is_frozen(const CgroupPlan& plan);
+
+struct Controller;
+class SettingWriter;
 enum class InV2 { kNo, kYes };
 
 struct UnitContents {
@@ -126,8 +132,12 @@ class Cgroup {
   // Every limit of the new container, and its device filter. Error(kUnsupported) names the controller that
   // is missing and where.
   void apply(const oci::Resources& resources);
-  // Later (`update`): only what is given; the device filter stays when there are no device rules.
+  // Later (`update`): only what is given; the device filter stays when there are no device rules. When a
+  // value is refused, those written before it are set back; the error says so.
   void update(const oci::Resources& resources);
+
+  // Gives the cgroup to this user of the host (runtime/cgroup/delegate.h). Without effect where there is v1.
+  void delegate(uid_t owner);
 
   // The directory for clone3's CLONE_INTO_CGROUP; -1 where there is no cgroup v2 at all, or no way in.
   int clone_fd() const;
@@ -147,6 +157,10 @@ class Cgroup {
   // Processes the kernel has killed for lack of memory; nothing when there is no memory controller.
   std::optional<uint64_t> oom_kills() const;
 
+  OomWatch watch_oom() const;
+  // What it uses (runtime/cgroup/stats.h).
+  json::Object stats() const;
+
   // Waits until it is empty, removes it, the cgroups inside, and parents that crun-lite made and nobody uses.
   // Bounded by `timeout`, then throws Error(kSystem) naming what is still in it. What is gone is fine.
   void remove(std::chrono::milliseconds timeout = std::chrono::seconds(5));
@@ -159,9 +173,12 @@ class Cgroup {
   };
   Cgroup() = default;
   const Place* place_of(std::string_view controller) const;
+  const Place* place_of(const Controller& controller) const;
   const Place* v2_place() const;
-  void apply_limits(const oci::Resources& resources);
-  void apply_unified(const oci::Resources& resources);
+  std::optional<std::string> read(const std::string& file) const;
+  void enable(const Place& place, const std::vector<std::string>& controllers);
+  void apply_limits(const oci::Resources& resources, SettingWriter& writer);
+  void apply_unified(const oci::Resources& resources, SettingWriter& writer);
   void apply_devices(const std::vector<oci::DeviceRule>& rules);
   UniqueFd make_place(const CgroupHierarchy& where) const;
   void open_places_of_unit(const std::string& unit_cgroup);

@@ -25,6 +25,14 @@ void append(std::vector<UnitProperty>& to, std::vector<UnitProperty>&& from) {
   std::ranges::move(from, std::back_inserter(to));
 }
 
+const CgroupHierarchy* hierarchy_of(const CgroupPlan& plan, const Controller& controller) {
+  for (const CgroupHierarchy& here : plan.hierarchies) {
+    const std::string_view name = here.v2 ? controller.v2_name : controller.v1_name;
+    if (!name.empty() && std::ranges::find(here.controllers, name) != here.controllers.end()) return &here;
+  }
+  return nullptr;
+}
+
 std::string device_names() {
   constexpr size_t kMostText = 1u << 20;
   const Proc proc = check(Proc::open(), "open procfs");
@@ -54,9 +62,9 @@ std::vector<UnitProperty> Cgroup::unit_limits(const oci::Resources& resources) c
   Settings v1;
   Settings v2;
   for (const Controller& controller : kControllers) {
-    const CgroupHierarchy* where = plan_.with_controller(controller.name);
+    const CgroupHierarchy* where = hierarchy_of(plan_, controller);
     if (!where) continue;  // apply_limits() says that it is missing
-    const Place* place = place_of(controller.name);
+    const Place* place = place_of(controller);
     const CurrentValue current = [&](const std::string& file) {
       return place ? read_cgroup_file(place->dir.get(), file) : std::nullopt;
     };

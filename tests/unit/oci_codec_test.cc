@@ -13,6 +13,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::IsSupersetOf;
+using testing::SizeIs;
 
 struct Decoded {
   Spec spec;
@@ -210,14 +211,42 @@ TEST(Decode, UnknownMembersAreIgnored) {
 }
 
 // "blockIO": {} is what dockerd writes for a container without limits.
-TEST(Decode, OnlySectionsThatAskForSomethingAreUnsupported) {
+TEST(Decode, EveryControllersSectionComesBack) {
+  const std::string all =
+      R"({"memory":{"limit":1,"reservation":2,"swap":3,"kernel":4,"kernelTCP":5,"swappiness":6,)"
+      R"("disableOOMKiller":true,"useHierarchy":true,"checkBeforeUpdate":true},)"
+      R"("blockIO":{"weight":10,"leafWeight":20,)"
+      R"("weightDevice":[{"major":8,"minor":0,"weight":30,"leafWeight":40}],)"
+      R"("throttleReadBpsDevice":[{"major":8,"minor":1,"rate":50}],)"
+      R"("throttleWriteBpsDevice":[{"major":8,"minor":2,"rate":60}],)"
+      R"("throttleReadIOPSDevice":[{"major":8,"minor":3,"rate":70}],)"
+      R"("throttleWriteIOPSDevice":[{"major":8,"minor":4,"rate":80}]},)"
+      R"("hugepageLimits":[{"pageSize":"2MB","limit":9223372036854772000}],)"
+      R"("network":{"classID":1048577,"priorities":[{"name":"eth0","priority":500}]},)"
+      R"("rdma":{"mlx5_1":{"hcaHandles":3,"hcaObjects":10000},"mlx5_2":{"hcaObjects":1}},)"
+      R"("unified":{"io.max":"8:0 rbps=1"}})";
+  const json::Value document = json::parse(all, "resources");
+  std::vector<std::string> problems;
+  const Resources resources = decode_resources(json::Reader(document, problems));
+  EXPECT_THAT(problems, IsEmpty());
+  EXPECT_EQ(json::dump(encode_resources(resources)), all);
+}
+
+TEST(Decode, SectionsOfResourcesAreChecked) {
   const auto with = [](std::string_view section) {
     return decode(cat(R"({"ociVersion":"1.3.0","root":{"path":"r"},"linux":{"resources":{)", section, "}}}"))
-        .spec.linux.resources.unsupported;
+        .problems;
   };
-  EXPECT_THAT(with(R"("blockIO":{},"hugepageLimits":[],"network":{"classID":0})"), IsEmpty());
-  EXPECT_THAT(with(R"("blockIO":{"weight":10},"rdma":{"mlx5_1":{"hcaHandles":3}})"),
-              ElementsAre("blockIO", "rdma"));
+  EXPECT_THAT(with(R"("blockIO":{},"hugepageLimits":[],"network":{"classID":0},"rdma":{})"), IsEmpty());
+  for (const char* bad :
+       {R"("hugepageLimits":[{"pageSize":"2mb","limit":1}])",
+        R"("hugepageLimits":[{"pageSize":"MB","limit":1}])",
+        R"("hugepageLimits":[{"pageSize":"../2MB","limit":1}])", R"("hugepageLimits":[{"pageSize":"2MB"}])",
+        R"("blockIO":{"weightDevice":[{"minor":0,"weight":30}]})",
+        R"("blockIO":{"throttleReadBpsDevice":[{"major":-1,"minor":0,"rate":1}]})",
+        R"("blockIO":{"weight":65536})", R"("rdma":{"mlx5_1":3})",
+        R"("network":{"priorities":[{"name":"eth0"}]})"})
+    EXPECT_THAT(with(bad), SizeIs(1)) << bad;
 }
 
 TEST(Decode, RecursivePropagationIsThePlainOne) {

@@ -81,8 +81,6 @@ bool looked_into(const std::string& pointer) {
     std::vector<std::string> out = {"/process/execCPUAffinity"};
     for (const std::string& name : spec.process->unsupported) out.push_back("/process/" + name);
     for (const std::string& name : spec.linux.unsupported) out.push_back("/linux/" + name);
-    for (const std::string& name : spec.linux.resources.unsupported)
-      out.push_back("/linux/resources/" + name);
     return out;
   }();
   return std::ranges::none_of(closed, [&](const std::string& member) { return pointer.starts_with(member); });
