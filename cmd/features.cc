@@ -57,11 +57,11 @@ Object linux_features() {
   return {{"namespaces", names(oci::kNamespaceTypes)},
           {"capabilities", strings(runtime::capability_names())},
           {"cgroup",
-           Object{{"v1", true}, {"v2", true}, {"systemd", true}, {"systemdUser", true}, {"rdma", false}}},
+           Object{{"v1", true}, {"v2", true}, {"systemd", true}, {"systemdUser", true}, {"rdma", true}}},
           {"seccomp", seccomp()},
           {"apparmor", on},
           {"selinux", on},
-          {"intelRdt", off},
+          {"intelRdt", Object{{"enabled", true}, {"schemata", true}, {"monitoring", true}}},
           {"mountExtensions", Object{{"idmap", on}}},
           {"netDevices", off}};
 }

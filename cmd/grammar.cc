@@ -48,6 +48,10 @@ void Grammar::flag(const std::string& names, bool& value, const std::string& hel
   app_->add_flag(names, value, help);
 }
 
+void Grammar::hidden_option(const std::string& names, std::string& value) {
+  app_->add_option(names, value)->group("");
+}
+
 void Grammar::ignored_flag(const std::string& names) {
   app_->add_flag(names)->group("");
 }

@@ -32,6 +32,8 @@ class Grammar {
   void choice(const std::string& names, std::string& value, const std::vector<std::string>& allowed,
               const std::string& help);
   void flag(const std::string& names, bool& value, const std::string& help);
+  // Not in the help.
+  void hidden_option(const std::string& names, std::string& value);
   // Taken for compatibility, without effect and not in the help.
   void ignored_flag(const std::string& names);
   void required(const std::string& name, std::string& value, const std::string& help);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mountinfo.h"
 #include "runtime/bundle.h"
+#include "runtime/cgroup/delegate.h"
 #include "runtime/console_socket.h"
 #include "runtime/hooks.h"
 #include "runtime/notify_socket.h"
@@ -86,6 +87,7 @@ Record first_record(const CreateOptions& options, const Bundle& bundle, const St
                                        .systemd = options.systemd,
                                        .rootless = options.rootless},
                                       proc),
+                .rdt = plan_rdt(spec.linux.intel_rdt, options.container.id, proc),
                 .poststart = spec.hooks.poststart,
                 .poststop = spec.hooks.poststop};
 }
@@ -207,8 +209,11 @@ Child create(const CreateOptions& options) {
   PoststopOnFailure poststop(record);
   Cgroup cgroup = Cgroup::create(record.cgroup);
   const bool by_systemd = record.cgroup.systemd.has_value();
+  const std::optional<uid_t> owner = cgroup_owner(spec);
   if (!by_systemd) cgroup.apply(spec.linux.resources);
+  if (!by_systemd && owner) cgroup.delegate(*owner);
   record.cgroup = cgroup.made();
+  Rdt rdt = Rdt::create(record.rdt, spec.linux.intel_rdt.value_or(oci::IntelRdt{}));
 
   InitPlan plan = plan_init(options, bundle, record, cgroup, seccomp, proc);
   plan.gate = StartGate::create(dir.fd());
@@ -219,11 +224,13 @@ Child create(const CreateOptions& options) {
           [&](pid_t pid) {
             record.init = identify(proc, pid);
             dir.note_init(record.init);
+            rdt.join(pid);
           },
       .place_in_cgroup =
           [&](pid_t pid) {
             if (!by_systemd) return cgroup.join(pid, InV2::kNo);
             cgroup.start_unit(pid, {.resources = spec.linux.resources, .annotations = spec.annotations});
+            if (owner) cgroup.delegate(*owner);
             record.cgroup = cgroup.made();
           },
       .run_runtime_hooks =
@@ -247,6 +254,7 @@ Child create(const CreateOptions& options) {
   announce_pidfd(record, init.child().pidfd());
   poststop.disarm();
   cgroup.keep();
+  rdt.keep();
   dir.keep();
   return init.take();
 }

@@ -17,6 +17,8 @@ void kill(const Ref& container, int signal, Whom whom) {
   const sys::Status sent = now.init ? sys::pidfd_send_signal(now.init->get(), signal) : sys::Status(ESRCH);
   if (sent.error() == ESRCH) throw Error(ErrorKind::kState, "container not running");
   check(sent, "send signal ", signal, " to container ", container.id);
+  // A frozen process of cgroup v1 dies only when it runs again. Other signals wait for `resume`.
+  if (signal == SIGKILL && now.status == oci::Status::kPaused) Cgroup::open(record.cgroup).thaw();
 }
 
 }  // namespace crunlite::runtime

@@ -35,7 +35,7 @@ json::Object encode_strings(const std::map<std::string, std::string>& map) {
 }  // namespace
 
 std::string encode_record(const Record& r) {
-  return json::dump(json::Object{
+  json::Object out{
       {"version", kVersion},
       {"phase", oci::name_of(kPhases, r.phase)},
       {"id", r.id},
@@ -47,7 +47,9 @@ std::string encode_record(const Record& r) {
       {"cgroup", encode_cgroup_plan(r.cgroup)},
       {"init", encode_process_id(r.init)},
       {"hooks", oci::encode_hooks({.poststart = r.poststart, .poststop = r.poststop})},
-  });
+  };
+  if (r.rdt.used()) out.add("rdt", encode_rdt_plan(r.rdt));
+  return json::dump(out);
 }
 
 Record decode_record(std::string_view text, std::string_view name) {
@@ -71,6 +73,7 @@ Record decode_record(std::string_view text, std::string_view name) {
   r.created = at.require<std::string>("created");
   r.annotations = at.get<std::map<std::string, std::string>>("annotations", {});
   if (at.has("cgroup")) r.cgroup = decode_cgroup_plan(at.at("cgroup"));
+  if (at.has("rdt")) r.rdt = decode_rdt_plan(at.at("rdt"));
   if (at.has("init")) r.init = decode_process_id(at.at("init"));
   if (at.has("hooks")) {
     oci::Hooks hooks = oci::decode_hooks(at.at("hooks"));

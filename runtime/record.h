@@ -11,6 +11,7 @@
 #include "oci/state.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/process_id.h"
+#include "runtime/rdt.h"
 
 namespace crunlite::runtime {
 
@@ -29,6 +30,7 @@ struct Record {
   std::string created;  // RFC 3339, UTC, nanoseconds
   std::map<std::string, std::string> annotations;
   CgroupPlan cgroup;
+  RdtPlan rdt;
   ProcessId init;  // pid 0 while creating
   // The hooks of config.json that run after create.
   std::vector<oci::Hook> poststart;

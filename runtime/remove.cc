@@ -62,6 +62,7 @@ void destroy(StateDir& dir, const Record& record, const Proc& proc) {
   Cgroup cgroup = Cgroup::open(record.cgroup);
   end_processes(record, cgroup, proc);
   cgroup.remove();
+  remove_rdt(record.rdt);
   dir.remove();
   run_poststop_hooks(record.poststop, hook_state(record, oci::Status::kStopped, 0));
 }

@@ -4,6 +4,8 @@
 // them throw Error with the wording that callers parse.
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -71,6 +73,27 @@ std::vector<oci::State> list(const std::string& root);
 enum class Whom { kInit, kAll };
 // Sends `signal` to the init process, or to every process of its cgroup.
 void kill(const Ref& container, int signal, Whom whom = Whom::kInit);
+
+// Stops every process of the container where it is (the freezer), and lets them go on.
+void pause(const Ref& container);
+void resume(const Ref& container);
+
+struct UpdateOptions {
+  oci::Resources resources;               // only what is to change
+  std::vector<std::string> rdt_schemata;  // of the container's class of service (linux.intelRdt)
+};
+// Other limits for a created, running or paused container. When one is refused, those before it are set back;
+// the error says whether that worked.
+void update(const Ref& container, const UpdateOptions& options);
+
+struct EventsOptions {
+  bool once = false;                         // one set of statistics, at once
+  std::chrono::milliseconds interval{5000};  // more than 0
+};
+using EventPrinter = std::function<void(const json::Value& event)>;
+// {"type":"stats","id":…,"data":{…}} at every interval and {"type":"oom","id":…} when it happens, until the
+// container's init ends.
+void events(const Ref& container, const EventsOptions& options, const EventPrinter& print);
 
 enum class Force { kNo, kYes };
 // `delete`: removes what create made, then runs the poststop hooks. kYes kills a running container first,

@@ -21,8 +21,9 @@ void require_created(oci::Status status) {
       throw Error(ErrorKind::kState, "cannot start a container that has stopped");
     case oci::Status::kCreating:
       throw Error(ErrorKind::kState, "cannot start a container that is still being created");
-    case oci::Status::kRunning:
     case oci::Status::kPaused:
+      throw Error(ErrorKind::kState, "cannot start a container in the paused state");
+    case oci::Status::kRunning:
       throw Error(ErrorKind::kState, "cannot start an already running container");
   }
 }

@@ -53,7 +53,8 @@ std::vector<std::string> delegated_files(std::string_view content) {
 void Cgroup::delegate(uid_t owner) {
   constexpr size_t kListLimit = 64u << 10;
   const Place* place = v2_place();
-  if (!place || plan_.hierarchies.size() != 1) return;
+  // A user's cgroup is his own already, and he may give nothing away.
+  if (!place || plan_.hierarchies.size() != 1 || plan_.rootless) return;
   std::string list;
   try {
     list = read_file(AT_FDCWD, "/sys/kernel/cgroup/delegate", kListLimit);
