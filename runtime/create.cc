@@ -191,6 +191,22 @@ void announce_pidfd(const Record& record, int pidfd) {
   if (!path.empty()) send_pidfd(path, pidfd, record.id);
 }
 
+void delegate(Cgroup& cgroup, const oci::Spec& spec) {
+  if (const std::optional<uid_t> owner = cgroup_owner(spec)) cgroup.delegate(*owner);
+}
+
+void limit(Cgroup& cgroup, const oci::Spec& spec) {
+  cgroup.apply(spec.linux.resources);
+  delegate(cgroup, spec);
+}
+
+// systemd makes its unit around a process: there, everything happens now.
+void place(Cgroup& cgroup, const Record& record, const oci::Spec& spec, pid_t pid) {
+  if (!record.cgroup.systemd) return cgroup.join(pid, InV2::kNo);
+  cgroup.start_unit(pid, {.resources = spec.linux.resources, .annotations = spec.annotations});
+  delegate(cgroup, spec);
+}
+
 }  // namespace
 
 Child create(const CreateOptions& options) {
@@ -208,10 +224,7 @@ Child create(const CreateOptions& options) {
   dir.write(record);
   PoststopOnFailure poststop(record);
   Cgroup cgroup = Cgroup::create(record.cgroup);
-  const bool by_systemd = record.cgroup.systemd.has_value();
-  const std::optional<uid_t> owner = cgroup_owner(spec);
-  if (!by_systemd) cgroup.apply(spec.linux.resources);
-  if (!by_systemd && owner) cgroup.delegate(*owner);
+  if (!record.cgroup.systemd) limit(cgroup, spec);
   record.cgroup = cgroup.made();
   Rdt rdt = Rdt::create(record.rdt, spec.linux.intel_rdt.value_or(oci::IntelRdt{}));
 
@@ -228,9 +241,7 @@ Child create(const CreateOptions& options) {
           },
       .place_in_cgroup =
           [&](pid_t pid) {
-            if (!by_systemd) return cgroup.join(pid, InV2::kNo);
-            cgroup.start_unit(pid, {.resources = spec.linux.resources, .annotations = spec.annotations});
-            if (owner) cgroup.delegate(*owner);
+            place(cgroup, record, spec, pid);
             record.cgroup = cgroup.made();
           },
       .run_runtime_hooks =

@@ -176,6 +176,62 @@ class Devices(CgroupTest):
         self.assertEqual('opened\n', self.open_loop(rules).out)
 
 
+class Ownership(CgroupTest):
+    """config-linux.md, Cgroup ownership: the container may make cgroups when it has namespaces and a mount for it."""
+
+    def owned(self, *options, script='sleep 1000', namespaces=('user', 'cgroup')):
+        bundle = self.bundle().sh(script)
+        linux = bundle.config['linux']
+        linux['namespaces'] += [{'type': kind} for kind in namespaces]
+        if 'user' in namespaces:
+            linux['uidMappings'] = linux['gidMappings'] = [{'containerID': 0, 'hostID': 100000, 'size': 65536}]
+        mount = next(m for m in bundle.config['mounts'] if m['type'] == 'cgroup')
+        mount['options'] = ['nosuid', 'noexec', 'nodev', *options]
+        name, result = self.create(bundle.write())
+        self.assert_ok(result)
+        return name, self.cgroup_of(self.state(name)['pid'])
+
+    def test_the_delegated_files_belong_to_the_container(self):
+        _, cgroup = self.owned('rw')
+        self.assertEqual(100000, cgroup.stat().st_uid)
+        for file in ('cgroup.procs', 'cgroup.subtree_control', 'cgroup.threads'):
+            self.assertEqual(100000, (cgroup / file).stat().st_uid, file)
+        for file in ('memory.max', 'pids.max', 'cgroup.kill', 'cgroup.freeze'):
+            self.assertEqual(0, (cgroup / file).stat().st_uid, file)
+
+    def test_they_do_not_without_a_writable_mount_or_a_namespace(self):
+        self.assertEqual(0, self.owned('ro')[1].stat().st_uid)
+        self.assertEqual(0, self.owned('rw', namespaces=('user',))[1].stat().st_uid)
+        self.assertEqual(0, self.owned('rw', namespaces=('cgroup',))[1].stat().st_uid)
+
+    def test_the_container_makes_a_cgroup_and_delete_removes_it(self):
+        name, cgroup = self.owned('rw', script='mkdir /sys/fs/cgroup/a && echo $$ >/sys/fs/cgroup/a/cgroup.procs && '
+                                              'cat /proc/self/cgroup; sleep 1000')
+        self.assert_ok(self.oci('start', name))
+        wait_until(lambda: '0::/a' in self.output(name), 'it is in a cgroup of its own making')
+        self.assert_ok(self.oci('pause', name))
+        self.assertEqual('paused', self.state(name)['status'])
+        self.assert_ok(self.oci('delete', '--force', name))
+        self.assertFalse(cgroup.exists())
+
+
+class Io(CgroupTest):
+    """The io controller, where the kernel has a scheduler for it."""
+
+    def test_weight(self):
+        _, cgroup = self.created({'blockIO': {'weight': 500}} if self.weighs() else {})
+        if (cgroup / 'io.bfq.weight').exists():
+            self.assertEqual('default 500', self.value(cgroup, 'io.bfq.weight'))
+        elif (cgroup / 'io.weight').exists():
+            self.assertEqual('default 4950', self.value(cgroup, 'io.weight'))
+        else:
+            self.skipTest('this kernel weighs no block devices')
+
+    def weighs(self):
+        _, cgroup = self.created({})
+        return (cgroup / 'io.bfq.weight').exists() or (cgroup / 'io.weight').exists()
+
+
 class CleanUp(CgroupTest):
     """Nothing of a container's cgroup stays."""
 
