@@ -63,7 +63,7 @@ Object linux_features() {
           {"selinux", on},
           {"intelRdt", Object{{"enabled", true}, {"schemata", true}, {"monitoring", true}}},
           {"mountExtensions", Object{{"idmap", on}}},
-          {"netDevices", off}};
+          {"netDevices", on}};
 }
 
 }  // namespace

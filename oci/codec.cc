@@ -77,7 +77,7 @@ std::string decode_propagation(const Reader& at) {
   const bool recursive = value.starts_with('r') && std::ranges::find(kRootfsPropagations, value.substr(1)) !=
                                                        std::end(kRootfsPropagations);
   if (!known && !recursive) at.at("rootfsPropagation").problem(cat("unknown propagation ", quote(value)));
-  return recursive ? value.substr(1) : value;
+  return value;
 }
 
 IntelRdt decode_rdt(const Reader& at) {
@@ -103,6 +103,11 @@ Linux decode_linux(const Reader& at) {
     object_member(offsets, "boottime", [&](const Reader& o) { out.boottime_offset = decode_time_offset(o); });
   });
   out.devices = list<Device>(at, "devices", decode_device);
+  object_member(at, "netDevices", [&](const Reader& devices) {
+    devices.each_member([&](const std::string& name, const Reader& device) {
+      if (is_object(device)) out.net_devices[name] = {.name = device.get<std::string>("name", "")};
+    });
+  });
   out.cgroups_path = at.get<std::string>("cgroupsPath", "");
   object_member(at, "resources", [&](const Reader& r) { out.resources = decode_resources(r); });
   out.rootfs_propagation = decode_propagation(at);
@@ -118,7 +123,7 @@ Linux decode_linux(const Reader& at) {
       p.at("flags").problem("unknown personality flag");
   });
   object_member(at, "intelRdt", [&](const Reader& rdt) { out.intel_rdt = decode_rdt(rdt); });
-  out.unsupported = not_supported(at, {"memoryPolicy", "netDevices"});
+  out.unsupported = not_supported(at, {"memoryPolicy"});
   return out;
 }
 
@@ -128,6 +133,13 @@ Hooks decode_hooks(const Reader& at) {
   Hooks hooks;
   for (const HookPhase& phase : kHookPhases) hooks.*phase.hooks = list<Hook>(at, phase.name, decode_hook);
   return hooks;
+}
+
+std::vector<Mount> decode_mounts(const json::Value& document, std::vector<std::string>& problems) {
+  const Reader at(document, problems);
+  if (!is_object(at)) return {};
+  if (!at.has("mounts")) at.problem("neither an array of mounts nor an object that has one as \"mounts\"");
+  return list<Mount>(at, "mounts", decode_mount);
 }
 
 Spec decode_spec(const json::Value& document, std::vector<std::string>& problems) {

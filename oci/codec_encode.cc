@@ -60,6 +60,12 @@ Object encode_rdt(const IntelRdt& r) {
       .take();
 }
 
+Object encode_net_devices(const std::map<std::string, NetDevice>& devices) {
+  Object out;
+  for (const auto& [name, device] : devices) out.add(name, Members().text("name", device.name).take());
+  return out;
+}
+
 Object encode_linux(const Linux& l) {
   Members out;
   out.list("uidMappings", l.uid_mappings, encode_mapping)
@@ -68,7 +74,8 @@ Object encode_linux(const Linux& l) {
       .object("resources", encode_resources(l.resources))
       .text("cgroupsPath", l.cgroups_path)
       .list("namespaces", l.namespaces, encode_namespace)
-      .list("devices", l.devices, encode_device);
+      .list("devices", l.devices, encode_device)
+      .object("netDevices", encode_net_devices(l.net_devices));
   if (l.seccomp) out.always("seccomp", encode_seccomp(*l.seccomp));
   out.text("rootfsPropagation", l.rootfs_propagation)
       .strings("maskedPaths", l.masked_paths)

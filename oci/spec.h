@@ -128,6 +128,10 @@ struct IntelRdt {
   bool enable_monitoring = false;
 };
 
+struct NetDevice {
+  std::string name;  // in the container, may end in %d; empty: as on the host
+};
+
 enum class Personality { kLinux, kLinux32 };
 
 struct Linux {
@@ -137,9 +141,10 @@ struct Linux {
   std::optional<TimeOffset> monotonic_offset;
   std::optional<TimeOffset> boottime_offset;
   std::vector<Device> devices;
+  std::map<std::string, NetDevice> net_devices;  // by their names on the host
   std::string cgroups_path;
   Resources resources;
-  std::string rootfs_propagation;  // "", shared, slave, private, unbindable
+  std::string rootfs_propagation;  // "", shared, slave, private, unbindable, or one of these with an r
   std::optional<Seccomp> seccomp;
   std::vector<std::string> masked_paths;
   std::vector<std::string> readonly_paths;

@@ -132,7 +132,9 @@ Result<RootedDir> prepare_root(const RootfsPlan& plan, Note& note) {
 Status enter_root(const RootedDir& root, const RootfsPlan& plan, Note& note) {
   note.set(plan.path);
   Status st = plan.no_pivot ? move_root(root, plan, note) : pivot_root(root, plan);
-  if (st.ok() && plan.propagation) st = sys::mount(nullptr, "/", nullptr, plan.propagation, nullptr);
+  // An unbindable root could not be bound from: finish_read_only() makes it so at the end.
+  if (st.ok() && plan.propagation && !(plan.propagation & MS_UNBINDABLE))
+    st = sys::mount(nullptr, "/", nullptr, plan.propagation, nullptr);
   if (st.ok()) note.clear();
   return st;
 }

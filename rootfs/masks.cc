@@ -16,6 +16,12 @@ bool is_missing(int error) {
   return error == ENOENT || error == ENOTDIR;
 }
 
+bool is_root(const RootedDir& root, int fd) {
+  Result<struct stat> top = sys::fstat(root.fd());
+  Result<struct stat> other = sys::fstat(fd);
+  return top.ok() && other.ok() && top->st_dev == other->st_dev && top->st_ino == other->st_ino;
+}
+
 class Masker {
  public:
   Masker(const RootedDir& root, Note& note) : root_(root), note_(note) {}
@@ -26,6 +32,10 @@ class Masker {
     if (!target.ok()) return target.status();
     Result<struct stat> st = sys::fstat(target->get());
     if (!st.ok()) return st.status();
+    if (is_root(root_, target->get())) {
+      note_.add(" (nothing would be left to run)");
+      return Status(EINVAL);
+    }
     return S_ISDIR(st->st_mode) ? mask_directory(path, target->get()) : mask_file(target->get());
   }
 
@@ -79,6 +89,11 @@ Status make_paths_read_only(const RootedDir& root, const RootfsPlan& plan, Note&
     Result<UniqueFd> target = root.open(path.c_str(), O_PATH);
     if (is_missing(target.error())) continue;
     if (!target.ok()) return target.status();
+    // Nothing that is mounted on the root now would ever be looked at: it is made read-only itself.
+    if (is_root(root, target->get())) {
+      if (Status st = make_read_only(root, "."); !st.ok()) return st;
+      continue;
+    }
     Status st = bind({.object = target->get(),
                       .recursive = true,
                       .target = target->get(),

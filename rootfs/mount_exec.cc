@@ -24,9 +24,6 @@ Status check_not_in_proc(int target, const MountOp& op, Note& note) {
   return Status(EPERM);
 }
 
-Status mount_filesystem(const RootedDir& root, const MountOp& op, Note& note);
-Status mount_bind(const RootedDir& root, const MountOp& op, Note& note);
-
 // Propagation and recursive attributes of what has just been mounted.
 Status change_mounted(const RootedDir& root, const MountOp& op) {
   if (op.recursive.empty() && op.propagation.empty()) return sys::kOk;
@@ -57,6 +54,22 @@ Status add_mode_of_target(const RootedDir& root, const MountOp& op, PathText& da
   return sys::kOk;
 }
 
+// Recursive: in a user namespace what covers parts of the host's instance may not be uncovered.
+Status bind_instance_of_host(const RootedDir& root, const MountOp& op, int target, Note& note) {
+  Status st = bind({.path = op.bind_when_denied.c_str(),
+                    .recursive = true,
+                    .target = target,
+                    .attributes = op.attributes,
+                    .recursive_attributes = op.recursive,
+                    .propagation = op.propagation.data(),
+                    .propagation_count = op.propagation.size(),
+                    .root = &root,
+                    .destination = op.destination.c_str()});
+  if (st.ok()) return st;
+  note.add(" (a new instance is denied, nor can ", op.bind_when_denied, " be bound instead)");
+  return st;
+}
+
 Status mount_filesystem(const RootedDir& root, const MountOp& op, Note& note) {
   PathText data;
   if (Status st = add_mode_of_target(root, op, data); !st.ok()) return st;
@@ -75,8 +88,8 @@ Status mount_filesystem(const RootedDir& root, const MountOp& op, Note& note) {
   if (Status st = sys::fchdir(target->get()); !st.ok()) return st;
   Status st =
       sys::mount(op.source.c_str(), ".", op.type.c_str(), op.flags, data.empty() ? nullptr : data.c_str());
-  if (!st.ok() && op.bind_when_denied && (st.error() == EPERM || st.error() == EBUSY))
-    return mount_bind(root, op, note);
+  if (!op.bind_when_denied.empty() && (st.error() == EPERM || st.error() == EBUSY))
+    return bind_instance_of_host(root, op, target->get(), note);
   if (st.error() == EINVAL && !op.data.empty()) note.add(" (options ", op.data, ")");
   if (st.ok() && hidden.valid()) st = copy_up_into(root, op, hidden.get());
   return st.ok() ? change_mounted(root, op) : st;
@@ -84,7 +97,8 @@ Status mount_filesystem(const RootedDir& root, const MountOp& op, Note& note) {
 
 Status source_kind(const MountOp& op, TargetKind& kind, Note& note) {
   Result<struct stat> st =
-      op.tree.valid() ? sys::fstat(op.tree.get()) : sys::stat_at(AT_FDCWD, op.source.c_str(), 0);
+      op.tree.valid() ? sys::fstat(op.tree.get())
+                      : sys::stat_at(AT_FDCWD, op.source.c_str(), op.source_link ? AT_SYMLINK_NOFOLLOW : 0);
   if (!st.ok()) return st.status();
   kind = S_ISDIR(st->st_mode) ? TargetKind::kDirectory : TargetKind::kFile;
   if (!op.must_be_procfs) return sys::kOk;
@@ -96,6 +110,17 @@ Status source_kind(const MountOp& op, TargetKind& kind, Note& note) {
   return Status(EPERM);
 }
 
+// What the kernel says with one number (mount_setattr(2)).
+void explain_refusal(const MountOp& op, Status status, Note& note) {
+  if (status.error() == ENOSYS && !op.recursive.empty())
+    note.add(" (recursive options need mount_setattr(2), Linux 5.12)");
+  // Flags that are only left alone stay by themselves.
+  if (status.error() == EPERM && (op.attributes.clear || op.recursive.clear))
+    note.add(
+        " (an option may take off what the source is locked with: ro, nosuid, nodev, noexec or an "
+        "access-time mode that a more privileged user namespace has set)");
+}
+
 Status mount_bind(const RootedDir& root, const MountOp& op, Note& note) {
   TargetKind kind{};
   if (Status st = source_kind(op, kind, note); !st.ok()) return st;
@@ -105,16 +130,19 @@ Status mount_bind(const RootedDir& root, const MountOp& op, Note& note) {
                                             : " (the source is not a directory, the target is one)");
   if (!target.ok()) return target.status();
   if (Status st = check_not_in_proc(target->get(), op, note); !st.ok()) return st;
-  return bind({.tree = op.tree.get(),
-               .path = op.source.c_str(),
-               .recursive = op.recursive_bind,
-               .target = target->get(),
-               .attributes = op.attributes,
-               .recursive_attributes = op.recursive,
-               .propagation = op.propagation.data(),
-               .propagation_count = op.propagation.size(),
-               .root = &root,
-               .destination = op.destination.c_str()});
+  const Status st = bind({.tree = op.tree.get(),
+                          .path = op.source.c_str(),
+                          .follow = !op.source_link,
+                          .recursive = op.recursive_bind,
+                          .target = target->get(),
+                          .attributes = op.attributes,
+                          .recursive_attributes = op.recursive,
+                          .propagation = op.propagation.data(),
+                          .propagation_count = op.propagation.size(),
+                          .root = &root,
+                          .destination = op.destination.c_str()});
+  explain_refusal(op, st, note);
+  return st;
 }
 
 Status remount(const RootedDir& root, const MountOp& op) {
@@ -129,11 +157,20 @@ Status remount(const RootedDir& root, const MountOp& op) {
   return change_mounted(root, op);
 }
 
-Status make_link(const RootedDir& root, const MountOp& op) {
-  Result<RootedDir::Leaf> leaf = root.open_parent(op.destination.c_str());
+bool is_link_to(int dir, const char* name, const std::string& target) {
+  char text[4096];
+  Result<size_t> size = sys::readlink_at(dir, name, text, sizeof text);
+  return size.ok() && std::string_view(text, *size) == target;
+}
+
+Status make_link(const RootedDir& root, const MountOp& op, Note& note) {
+  Result<RootedDir::Leaf> leaf = open_leaf(root, op.destination.c_str());
   if (!leaf.ok()) return leaf.status();
   Status st = sys::symlink_at(op.source.c_str(), leaf->parent.get(), leaf->name);
-  return st.error() == EEXIST ? sys::kOk : st;
+  if (st.error() != EEXIST || !op.link_must_match) return st.error() == EEXIST ? sys::kOk : st;
+  if (is_link_to(leaf->parent.get(), leaf->name, op.source)) return sys::kOk;
+  note.add(" (something other than this link is there)");
+  return st;
 }
 
 Status execute(const RootedDir& root, const MountOp& op, Note& note) {
@@ -146,7 +183,7 @@ Status execute(const RootedDir& root, const MountOp& op, Note& note) {
     case MountKind::kRemount:
       return remount(root, op);
     case MountKind::kSymlink:
-      return make_link(root, op);
+      return make_link(root, op, note);
   }
   return Status(EINVAL);
 }
@@ -169,6 +206,8 @@ Status finish_read_only(const RootedDir& root, const RootfsPlan& plan, Note& not
   note.set("/");
   if (plan.readonly)
     if (Status st = make_read_only(root, "."); !st.ok()) return st;
+  if (plan.propagation & MS_UNBINDABLE)
+    if (Status st = sys::mount(nullptr, "/", nullptr, plan.propagation, nullptr); !st.ok()) return st;
   note.clear();
   return sys::kOk;
 }

@@ -13,7 +13,8 @@ namespace crunlite::rootfs {
 sys::Status execute_mounts(const RootedDir& root, const RootfsPlan& plan, size_t first, size_t last,
                            Note& note);
 
-// What could not be read-only while mount points and devices were made, and the root itself last.
+// What could not be read-only while mount points and devices were made, and the root itself last. Also its
+// being unbindable.
 sys::Status finish_read_only(const RootedDir& root, const RootfsPlan& plan, Note& note);
 
 }  // namespace crunlite::rootfs

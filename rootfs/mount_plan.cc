@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "oci/annotations.h"
+#include "rootfs/id_map_text.h"
 #include "rootfs/mount_options.h"
 
 namespace crunlite::rootfs {
@@ -53,7 +54,7 @@ constexpr struct {
 } kLinks[] = {
     {"/proc/self/fd", "/dev/fd", false},       {"/proc/self/fd/0", "/dev/stdin", false},
     {"/proc/self/fd/1", "/dev/stdout", false}, {"/proc/self/fd/2", "/dev/stderr", false},
-    {"pts/ptmx", "/dev/ptmx", true},
+    {"/proc/kcore", "/dev/core", false},       {"pts/ptmx", "/dev/ptmx", true},
 };
 
 constexpr struct {
@@ -120,13 +121,32 @@ bool has_mode(std::string_view data) {
   return std::ranges::any_of(options, [](std::string_view option) { return option.starts_with("mode="); });
 }
 
-MountOp plain_mount(const oci::Mount& mount, const MountOptions& options, const std::string& label,
-                    const std::string& bundle) {
+// A user namespace may only mount these as an owner of the namespace that they show. A caller who leaves the
+// container in the host's means the host's instance (`spec --rootless`, podman --net=host with an id map); of
+// a network namespace that somebody else made, sysfs is all there is to be had, as with crun. A container
+// with a pid or ipc namespace of its own never gets to see the host's.
+std::string instance_of_host(std::string_view type, const oci::Linux& linux) {
+  const auto in_the_hosts = [&](oci::NamespaceType kind) {
+    return std::ranges::find(linux.namespaces, kind, &oci::Namespace::type) == linux.namespaces.end();
+  };
+  const auto is_new = [&](oci::NamespaceType kind) {
+    return std::ranges::any_of(linux.namespaces,
+                               [&](const oci::Namespace& ns) { return ns.type == kind && ns.path.empty(); });
+  };
+  if (type == "sysfs" && !is_new(oci::NamespaceType::kNetwork)) return "/sys";
+  if (type == "proc" && in_the_hosts(oci::NamespaceType::kPid)) return "/proc";
+  if (type == "mqueue" && in_the_hosts(oci::NamespaceType::kIpc)) return "/dev/mqueue";
+  return "";
+}
+
+MountOp plain_mount(const oci::Mount& mount, const MountOptions& options, const oci::Spec& spec,
+                    const RootfsInputs& inputs) {
   MountOp op;
   op.destination = clean_path(mount.destination);
   op.source = mount.source;
   op.propagation = options.propagation;
   op.recursive = options.recursive;
+  if (options.target_link) op.target = TargetRule::kLastAsItIs;
   if (options.remount) {
     op.kind = MountKind::kRemount;
     op.flags = options.flags | (options.bind ? static_cast<unsigned long>(MS_BIND) : 0UL);
@@ -135,21 +155,29 @@ MountOp plain_mount(const oci::Mount& mount, const MountOptions& options, const 
   } else if (options.bind || mount.type == "bind") {
     op.kind = MountKind::kBind;
     op.type = "bind";
-    if (!op.source.starts_with('/')) op.source = cat(bundle, "/", op.source);  // config.md, Mounts
+    if (!op.source.starts_with('/')) op.source = cat(inputs.bundle, "/", op.source);  // config.md, Mounts
     op.recursive_bind = options.recursive_bind;
     op.attributes = options.attributes;
+    op.source_link = options.source_link;
+    op.copy_link = options.copy_link;
+    op.id_map = options.id_map;
+    if (!mount.uid_mappings.empty() && op.id_map == IdMap::kNone) op.id_map = IdMap::kTop;
   } else {
     op.kind = MountKind::kFilesystem;
     op.type = mount.type;
     if (op.source.empty()) op.source = mount.type;
     op.flags = options.flags;
-    op.data = takes_label(op.type) ? with_label(options.data, label) : options.data;
+    op.data = takes_label(op.type) ? with_label(options.data, label_option(spec)) : options.data;
     op.copy_up = options.copy_up && op.type == "tmpfs";
     op.mode_of_target = op.type == "tmpfs" && !op.copy_up && !has_mode(options.data);
     if (op.type == "proc" || op.type == "sysfs") op.target = TargetRule::kRealDirectory;
+    if (inputs.bind_devices) op.bind_when_denied = instance_of_host(op.type, spec.linux);
+    if (!op.bind_when_denied.empty()) op.attributes = options.attributes;
   }
   // Mount points and devices are still to be made in them.
-  const bool ro = op.attributes.set & MOUNT_ATTR_RDONLY || op.flags & MS_RDONLY;
+  const bool ro = (op.attributes.set | op.recursive.set) & MOUNT_ATTR_RDONLY || op.flags & MS_RDONLY;
+  if (ro && op.kind == MountKind::kFilesystem && op.type == "tmpfs")
+    op.recursive.set &= ~uint64_t{MOUNT_ATTR_RDONLY};
   if (ro && op.kind != MountKind::kRemount && (op.type == "tmpfs" || op.destination == "/dev")) {
     op.read_only_later = true;
     op.flags &= ~static_cast<unsigned long>(MS_RDONLY);
@@ -220,7 +248,7 @@ void add_cgroup_v2(RootfsPlan& plan, const oci::Mount& mount, const MountOptions
     op.type = "cgroup2";
     op.flags = options.flags | kCgroupFlags;
     op.data = options.data;
-    op.bind_when_denied = !view.unified_directory.empty();
+    op.bind_when_denied = view.unified_directory;
   }
   plan.mounts.push_back(std::move(op));
 }
@@ -231,7 +259,15 @@ void add_mount(RootfsPlan& plan, const oci::Spec& spec, const oci::Mount& mount,
   const bool cgroup = (mount.type == "cgroup" || mount.type == "cgroup2") && !options.bind;
   if (cgroup) plan.mounts_before_cgroup = std::min(plan.mounts_before_cgroup, plan.mounts.size());
   if (!cgroup) {
-    plan.mounts.push_back(plain_mount(mount, options, label_option(spec), inputs.bundle));
+    plan.mounts.push_back(plain_mount(mount, options, spec, inputs));
+    MountOp& op = plan.mounts.back();
+    std::string problem;
+    MountIdMaps maps = mount_id_maps(mount, options.id_map_text, spec.linux, problem);
+    if (!problem.empty())
+      throw Error(ErrorKind::kConfig, "option ", quote(options.id_map_text), ": ", problem);
+    op.uid_map = std::move(maps.uids);
+    op.gid_map = std::move(maps.gids);
+    op.index = static_cast<size_t>(&mount - spec.mounts.data());
   } else if (view.unified) {
     add_cgroup_v2(plan, mount, options, view);
   } else {

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // `create`: everything but running the program. The order of the steps is the order of what has to be undone;
 // the owners undo it when an exception passes.
+#include <sched.h>
 #include <time.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mountinfo.h"
+#include "net/moved_links.h"
 #include "runtime/bundle.h"
 #include "runtime/cgroup/delegate.h"
 #include "runtime/console_socket.h"
@@ -165,10 +168,43 @@ InitPlan plan_init(const CreateOptions& options, const Bundle& bundle, const Rec
 
 // They are told "created", as the specification's own test suite asks and crun says: step 2 of the lifecycle,
 // of which "creating" speaks (runtime.md, State), is over when the first hook runs.
-void run_runtime_hooks(const oci::Hooks& hooks, const Record& record, pid_t pid) {
+void run_runtime_hooks(const oci::Hooks& hooks, const Record& record, pid_t pid,
+                       PoststopOnFailure& poststop) {
+  poststop.arm();
   const oci::State state = hook_state(record, oci::Status::kCreated, pid);
   run_hooks("prestart", hooks.prestart, state);
   run_hooks("createRuntime", hooks.create_runtime, state);
+}
+
+// The container's: one that it joins, or the new one of its init.
+UniqueFd network_namespace(const NamespacePlan& plan, const Proc& proc, pid_t pid) {
+  for (const auto* list : {&plan.join, &plan.join_by_parent})
+    for (const NamespaceJoin& ns : *list)
+      if (ns.type == CLONE_NEWNET) return check(sys::dup(ns.fd.get()), "dup");
+  if (((plan.clone | static_cast<uint64_t>(plan.unshare_joined)) & CLONE_NEWNET) == 0)
+    throw Error(ErrorKind::kConfig, "netDevices need a network namespace of the container's own");
+  return check(sys::open_at(proc.fd(), cat(pid, "/ns/net").c_str(), O_RDONLY),
+               "open the container's network namespace");
+}
+
+using LentDevices = std::optional<net::MovedLinks>;
+
+void lend_network_devices(const oci::Linux& linux, const InitPlan& plan, const Proc& proc, pid_t pid,
+                          LentDevices& lent) {
+  if (linux.net_devices.empty()) return;
+  lent.emplace(network_namespace(plan.namespaces, proc, pid));
+  // First those that want one name: the kernel gives the others what is left.
+  for (const bool any_number : {false, true})
+    for (const auto& [name, device] : linux.net_devices)
+      if (device.name.ends_with("%d") == any_number) lent->move(name, device.name);
+}
+
+Bundle checked_bundle(const CreateOptions& options) {
+  Bundle bundle = load_bundle(options.bundle, options.config_file);
+  for (const std::string& warning : check_valid(bundle.spec)) log::warning(warning);
+  // Where it leads: the kernel has one errno for all that can be wrong with the target of a mount.
+  bundle.rootfs = with_context("root.path", [&] { return absolute_directory(bundle.rootfs); });
+  return bundle;
 }
 
 // Without a newline: go-runc and BuildKit parse the raw bytes. By rename: they wait for the file to appear.
@@ -210,9 +246,8 @@ void place(Cgroup& cgroup, const Record& record, const oci::Spec& spec, pid_t pi
 }  // namespace
 
 Child create(const CreateOptions& options) {
-  Bundle bundle = load_bundle(options.bundle, options.config_file);
+  Bundle bundle = checked_bundle(options);
   const oci::Spec& spec = bundle.spec;
-  for (const std::string& warning : check_valid(spec)) log::warning(warning);
   const UniqueFd console = console_socket(options, spec);
 
   StateDir dir = StateDir::reserve(options.container);
@@ -229,6 +264,7 @@ Child create(const CreateOptions& options) {
   Rdt rdt = Rdt::create(record.rdt, spec.linux.intel_rdt.value_or(oci::IntelRdt{}));
 
   InitPlan plan = plan_init(options, bundle, record, cgroup, seccomp, proc);
+  LentDevices lent;
   plan.gate = StartGate::create(dir.fd());
   ParentServices services{
       .proc = &proc,
@@ -244,11 +280,8 @@ Child create(const CreateOptions& options) {
             place(cgroup, record, spec, pid);
             record.cgroup = cgroup.made();
           },
-      .run_runtime_hooks =
-          [&](pid_t pid) {
-            poststop.arm();
-            run_runtime_hooks(spec.hooks, record, pid);
-          },
+      .lend_network_devices = [&](pid_t pid) { lend_network_devices(spec.linux, plan, proc, pid, lent); },
+      .run_runtime_hooks = [&](pid_t pid) { run_runtime_hooks(spec.hooks, record, pid, poststop); },
       .receive_console = [&](UniqueFd master) { send_console(console.get(), master); },
       .receive_listener = [&](pid_t pid, UniqueFd fd) { hand_over(seccomp, record, pid, std::move(fd)); },
   };
@@ -264,6 +297,7 @@ Child create(const CreateOptions& options) {
   write_pid_file(options.pid_file, init.pid());
   announce_pidfd(record, init.child().pidfd());
   poststop.disarm();
+  if (lent) lent->keep();
   cgroup.keep();
   rdt.keep();
   dir.keep();

@@ -76,7 +76,8 @@ NamespacePlan plan_namespaces(const oci::Linux& linux) {
     }
   }
   plan.time_offsets = time_offsets(linux);
-  if (!plan.time_offsets.empty()) fresh &= ~uint64_t{CLONE_NEWTIME};  // the step that sets them makes it
+  plan.time_by_hand = !plan.time_offsets.empty();
+  if (plan.time_by_hand) fresh &= ~uint64_t{CLONE_NEWTIME};  // the step that sets them makes it
   if (plan.joined_user)
     plan.unshare_joined = static_cast<int>(fresh);
   else
@@ -242,7 +243,7 @@ Planned build_plan(const oci::Spec& spec, const PlanInputs& inputs) {
     plan.uid_map = id_map(spec.linux.uid_mappings);
     plan.gid_map = id_map(spec.linux.gid_mappings);
   }
-  plan.wait_for_placement = !inputs.placed_by_clone;
+  plan.wait_for_placement = !inputs.placed_by_clone || !spec.linux.net_devices.empty();
   plan.rootfs = plan_root(spec, inputs, plan.namespaces);
   plan.hostname = spec.hostname;
   plan.domainname = spec.domainname;

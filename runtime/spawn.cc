@@ -46,6 +46,9 @@ Cloned clone_init(InitPlan& plan, const ParentServices& services, sys::SocketPai
     args.flags &= ~uint64_t{CLONE_INTO_CGROUP};
     if (cloned.placed) plan.wait_for_placement = true;
     cloned.placed = false;
+    // CLONE_NEWTIME is one of the bits where clone(2) has the exit signal.
+    if (args.flags & CLONE_NEWTIME) plan.namespaces.time_by_hand = true;
+    args.flags &= ~uint64_t{CLONE_NEWTIME};
     pid = sys::clone_without_clone3(args);
   }
   if (pid.error() == EACCES && cloned.placed)
@@ -106,7 +109,9 @@ class Conversation {
  private:
   Frame next(UniqueFd& fd) {
     Frame frame;
-    const sys::Status status = receive_message(channel_, frame, &fd);
+    sys::Status status = receive_message(channel_, frame, &fd);
+    // It ended without reading what we had said to it. Its own last words are still there (unix(7)).
+    if (status.error() == ECONNRESET) status = receive_message(channel_, frame, &fd);
     if (status.error() == EPIPE || status.error() == ECONNRESET) report_death();
     check(status, "wait for the container's init");
     return frame;
@@ -165,6 +170,7 @@ class Conversation {
         write_id_maps(*services_.proc, pid, plan_);
     }
     if (!placed_ && services_.place_in_cgroup) services_.place_in_cgroup(pid);
+    if (services_.lend_network_devices) services_.lend_network_devices(pid);
     write_oom_score(*services_.proc, pid, plan_);
     raise_rlimits(pid, plan_);
     if (plan_.wait_for_placement || plan_.namespaces.new_user) tell(Msg::kProceed);

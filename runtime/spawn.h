@@ -30,6 +30,8 @@ struct ParentServices {
   std::function<void(pid_t)> note;           // the init's pid is known; it has not gone far
   // Called when CLONE_INTO_CGROUP was not asked for or this kernel has not got it.
   std::function<void(pid_t)> place_in_cgroup;
+  // linux.netDevices: before the child writes the sysctls that may be theirs. The plan makes the child wait.
+  std::function<void(pid_t)> lend_network_devices;
   std::function<void(pid_t)> run_runtime_hooks;  // prestart, then createRuntime
   std::function<void(UniqueFd master)> receive_console;
   std::function<void(pid_t, UniqueFd listener)> receive_listener;  // of a seccomp filter that notifies

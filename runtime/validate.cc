@@ -7,8 +7,10 @@
 #include <set>
 
 #include "base/error.h"
+#include "net/moved_links.h"
 #include "oci/annotations.h"
 #include "oci/names.h"
+#include "rootfs/id_map_text.h"
 #include "rootfs/mount_options.h"
 #include "runtime/capabilities.h"
 #include "runtime/rlimit_names.h"
@@ -120,6 +122,34 @@ void check_namespaces(const oci::Linux& linux, Validator& v) {
   }
 }
 
+void check_time_offsets(const oci::Linux& linux, Validator& v) {
+  constexpr uint32_t kSecond = 1'000'000'000;
+  for (const auto* offset : {&linux.monotonic_offset, &linux.boottime_offset})
+    if (*offset && (*offset)->nanosecs >= kSecond)
+      v.problem("/linux/timeOffsets: nanosecs must be less than a second, is ", (*offset)->nanosecs);
+}
+
+// config-linux.md, Network Devices
+void check_net_devices(const oci::Linux& linux, Validator& v) {
+  if (linux.net_devices.empty()) return;
+  if (!find(linux, NamespaceType::kNetwork))
+    v.problem("/linux/netDevices: need a network namespace of the container's own");
+  std::set<std::string> seen;
+  for (const auto& [name, device] : linux.net_devices) {
+    const std::string where = cat("/linux/netDevices/", printable(name));
+    const size_t percent = device.name.find('%');
+    if (!net::is_link_name(name) || name.find('%') != std::string::npos)
+      v.problem(where, ": not the name of a network device");
+    if (!device.name.empty() && !net::is_link_name(device.name))
+      v.problem(where, "/name: ", quote(device.name), " is not the name of a network device");
+    if (percent != std::string::npos && device.name.substr(percent) != "%d")
+      v.problem(where, "/name: ", quote(device.name), " may have a % only as %d at its end");
+    const std::string& inside = device.name.empty() ? name : device.name;
+    if (percent == std::string::npos && !seen.insert(inside).second)
+      v.problem(where, "/name: another device is called ", quote(inside), ", too");
+  }
+}
+
 void check_names(const oci::Spec& spec, Validator& v) {
   const bool uts = find(spec.linux, NamespaceType::kUts);
   v.text("/hostname", spec.hostname);
@@ -149,26 +179,39 @@ void check_sysctls(const oci::Linux& linux, Validator& v) {
   }
 }
 
+void check_id_maps(const oci::Mount& mount, const rootfs::MountOptions& options, const std::string& where,
+                   const oci::Linux* linux, Validator& v) {
+  std::string problem;
+  const rootfs::MountIdMaps maps =
+      rootfs::mount_id_maps(mount, options.id_map_text, linux ? *linux : oci::Linux{}, problem);
+  if (!problem.empty()) v.problem(where, "/options: ", quote(options.id_map_text), ": ", problem);
+  const bool wants = !maps.uids.empty() || !maps.gids.empty() || options.id_map != rootfs::IdMap::kNone;
+  if (maps.uids.empty() != maps.gids.empty())
+    v.problem(where, ": uidMappings and gidMappings belong together");
+  if (wants && !options.bind && mount.type != "bind")
+    v.problem(where, ": only bind mounts can have mapped ids");
+  if (wants && problem.empty() && maps.uids.empty() && linux && !find(*linux, NamespaceType::kUser))
+    v.problem(where, ": idmap needs uidMappings and gidMappings, its own or the container's");
+}
+
+// `linux` is what the container was made of, if that is known.
+void check_mount(const oci::Mount& mount, const std::string& where, const oci::Linux* linux, Validator& v) {
+  if (mount.destination.empty()) v.problem(where, "/destination: must not be empty");
+  v.text(where + "/destination", mount.destination);
+  v.text(where + "/source", mount.source);
+  v.text(where + "/type", mount.type);
+  for (const std::string& option : mount.options) v.text(where + "/options", option);
+  const rootfs::MountOptions options = rootfs::parse_mount_options(mount.options);
+  const bool bind = options.bind || mount.type == "bind";
+  check_id_maps(mount, options, where, linux, v);
+  if (options.copy_link && (options.source_link || options.target_link))
+    v.problem(where, "/options: copy-symlink excludes src-nofollow and dest-nofollow");
+  if (bind && mount.source.empty() && !options.remount) v.problem(where, "/source: a bind mount needs one");
+}
+
 void check_mounts(const oci::Spec& spec, Validator& v) {
-  for (size_t i = 0; i < spec.mounts.size(); ++i) {
-    const oci::Mount& mount = spec.mounts[i];
-    const std::string where = cat("/mounts/", i);
-    if (mount.destination.empty()) v.problem(where, "/destination: must not be empty");
-    v.text(where + "/destination", mount.destination);
-    v.text(where + "/source", mount.source);
-    v.text(where + "/type", mount.type);
-    for (const std::string& option : mount.options) v.text(where + "/options", option);
-    const rootfs::MountOptions options = rootfs::parse_mount_options(mount.options);
-    const bool bind = options.bind || mount.type == "bind";
-    const bool maps = !mount.uid_mappings.empty() || !mount.gid_mappings.empty();
-    const bool wants = maps || options.id_map != rootfs::MountOptions::IdMap::kNone;
-    if (mount.uid_mappings.empty() != mount.gid_mappings.empty())
-      v.problem(where, ": uidMappings and gidMappings belong together");
-    if (wants && !bind) v.problem(where, ": only bind mounts can have mapped ids");
-    if (wants && !maps && !find(spec.linux, NamespaceType::kUser))
-      v.problem(where, ": idmap needs uidMappings and gidMappings, its own or the container's");
-    if (bind && mount.source.empty() && !options.remount) v.problem(where, "/source: a bind mount needs one");
-  }
+  for (size_t i = 0; i < spec.mounts.size(); ++i)
+    check_mount(spec.mounts[i], cat("/mounts/", i), &spec.linux, v);
 }
 
 void check_devices(const oci::Linux& linux, Validator& v) {
@@ -226,6 +269,14 @@ Findings validate_process(const oci::Process& process) {
   return findings;
 }
 
+Findings validate_mounts(const std::vector<oci::Mount>& mounts) {
+  Findings findings;
+  Validator v(findings);
+  // Whether the container has a user namespace is seen when its namespaces are opened.
+  for (size_t i = 0; i < mounts.size(); ++i) check_mount(mounts[i], cat("/mounts/", i), nullptr, v);
+  return findings;
+}
+
 Findings validate(const oci::Spec& spec) {
   Findings findings;
   Validator v(findings);
@@ -236,6 +287,8 @@ Findings validate(const oci::Spec& spec) {
   else
     v.problem("/process: is required to create a container");
   check_namespaces(spec.linux, v);
+  check_time_offsets(spec.linux, v);
+  check_net_devices(spec.linux, v);
   check_names(spec, v);
   check_sysctls(spec.linux, v);
   check_mounts(spec, v);

@@ -56,13 +56,18 @@ Status continue_in_user_namespace(Init& init) {
 }
 
 Status set_time_offsets(Init& init) {
-  const std::string& offsets = init.plan.namespaces.time_offsets;
-  if (offsets.empty()) return sys::kOk;
+  const NamespacePlan& plan = init.plan.namespaces;
+  if (!plan.time_by_hand) return sys::kOk;
   // The offsets can be written only until somebody enters the namespace: made for our children, set, entered.
   init.note.set("of a new time namespace");
   if (Status st = sys::unshare(CLONE_NEWTIME); !st.ok()) return st;
   if (Status st = open_proc(init); !st.ok()) return st;
-  if (Status st = init.proc.write_file("self/timens_offsets", offsets); !st.ok()) return st;
+  if (!plan.time_offsets.empty()) {
+    Status st = init.proc.write_file("self/timens_offsets", plan.time_offsets);
+    // time_namespaces(7): no clock may be before zero, or far beyond a century.
+    if (st.error() == ERANGE) init.note.add(" (a clock would be negative or too far ahead)");
+    if (!st.ok()) return st;
+  }
   sys::Result<UniqueFd> ns = sys::open_at(init.proc.fd(), "self/ns/time_for_children", O_RDONLY);
   if (!ns.ok()) return ns.status();
   return sys::setns(ns->get(), CLONE_NEWTIME);

@@ -38,7 +38,9 @@ struct NamespacePlan {
   std::vector<NamespaceJoin> join_by_parent;  // around the clone: pid; with a new user namespace also others
   bool new_user = false;
   bool joined_user = false;
-  int unshare_joined = 0;    // with joined_user: the new namespaces, which must belong to it
+  int unshare_joined = 0;  // with joined_user: the new namespaces, which must belong to it
+  // A new time namespace that the clone does not make: there are offsets to write first, or the clone cannot.
+  bool time_by_hand = false;
   std::string time_offsets;  // for /proc/self/timens_offsets
 };
 
@@ -91,7 +93,8 @@ struct InitPlan {
   std::vector<IdMap> uid_map;
   std::vector<IdMap> gid_map;
   bool deny_setgroups = false;
-  bool wait_for_placement = false;  // cgroup v1, id maps: before anything that depends on them
+  bool wait_for_placement =
+      false;                   // cgroup v1, id maps, network devices: before anything that depends on them
   bool runtime_hooks = false;  // prestart or createRuntime: the parent runs them once the mounts are made
   std::optional<int> oom_score_adj;  // written by the parent
 

@@ -108,7 +108,7 @@ PATTERNS = (
 
 # Strings: looked for with comments blanked, strings kept.
 STRING_PATTERNS = (
-    (r'"/proc/(?!self/fd\b)', "a path below /proc", "a container may have mounted over it (CVE-2025-52881); base/proc.h",
+    (r'"/proc/(?!self/fd\b|kcore")', "a path below /proc", "a container may have mounted over it (CVE-2025-52881); base/proc.h",
      ("base/proc.cc", "bench/", "tests/", "cmd/", "engine/")),
     (r'\+\s*"/(?:etc|dev|proc|sys|run|tmp)\b', "a container path glued to a root",
      "absolute strings stop at the root (CVE-2021-30465): RootedDir", ("tests/", "bench/")),

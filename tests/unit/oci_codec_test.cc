@@ -70,6 +70,7 @@ constexpr std::string_view kEverything = R"({
     "namespaces": [{"type": "pid"}, {"type": "network", "path": "/run/netns/a"}, {"type": "time"}],
     "devices": [{"type": "c", "path": "/dev/fuse", "major": 10, "minor": 229, "fileMode": 438},
                 {"type": "p", "path": "/dev/fifo"}],
+    "netDevices": {"eth1": {"name": "lan%d"}, "eth2": {}},
     "seccomp": {"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38, "architectures": ["SCMP_ARCH_X86_64"],
                 "flags": ["SECCOMP_FILTER_FLAG_LOG"],
                 "syscalls": [{"names": ["clone"], "action": "SCMP_ACT_ALLOW", "errnoRet": 1,
@@ -100,6 +101,8 @@ TEST(Decode, ReadsEveryMember) {
   EXPECT_EQ(spec.linux.seccomp->rules[0].args[0].op, SeccompOperator::kMaskedEqual);
   EXPECT_EQ(spec.linux.boottime_offset->secs, -1);
   EXPECT_EQ(spec.linux.devices[1].type, DeviceType::kFifo);
+  EXPECT_EQ(spec.linux.net_devices.at("eth1").name, "lan%d");
+  EXPECT_EQ(spec.linux.net_devices.at("eth2").name, "");
 }
 
 TEST(Decode, EncodeGivesADocumentThatDecodesToTheSame) {
@@ -253,7 +256,7 @@ TEST(Decode, RecursivePropagationIsThePlainOne) {
   const auto [spec, problems] =
       decode(R"({"ociVersion":"1.3.0","root":{"path":"r"},"linux":{"rootfsPropagation":"rslave"}})");
   EXPECT_THAT(problems, IsEmpty());
-  EXPECT_EQ(spec.linux.rootfs_propagation, "slave");
+  EXPECT_EQ(spec.linux.rootfs_propagation, "rslave");
 }
 
 TEST(Names, EveryTableGoesBothWays) {
