@@ -41,6 +41,7 @@ constexpr Verb kVerbs[] = {
     {"resume", oci_resume, "let them go on"},
     {"update", oci_update, "change the limits of a container"},
     {"events", oci_events, "what a container uses, at an interval, as JSON"},
+    {"mounts", oci_mounts, "add mounts to a running container, or remove them"},
     {"delete", oci_delete, "delete a container"},
     {"spec", spec, "write a config.json to start from"},
     {"features", features, "what this build can do, as JSON"},
@@ -96,7 +97,7 @@ const Verb* find_verb(std::string_view name) {
 
 // Verbs that enter a container run from a copy that the container cannot write (cmd/self_seal.h).
 bool enters_container(std::string_view verb) {
-  return verb == "create" || verb == "run";
+  return verb == "create" || verb == "run" || verb == "mounts";
 }
 
 // Verbs that take milliseconds finish what they began: Ctrl-C goes to the whole foreground group, also to the

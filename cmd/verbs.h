@@ -12,6 +12,7 @@ int oci_delete(const Globals& globals, const Args& args);
 int oci_events(const Globals& globals, const Args& args);
 int oci_kill(const Globals& globals, const Args& args);
 int oci_list(const Globals& globals, const Args& args);
+int oci_mounts(const Globals& globals, const Args& args);
 int oci_pause(const Globals& globals, const Args& args);
 int oci_resume(const Globals& globals, const Args& args);
 int oci_run(const Globals& globals, const Args& args);
