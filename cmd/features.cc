@@ -61,6 +61,8 @@ Object linux_features() {
           {"seccomp", seccomp()},
           {"apparmor", on},
           {"selinux", on},
+          {"memoryPolicy",
+           Object{{"modes", names(oci::kMemoryPolicyModes)}, {"flags", names(oci::kMemoryPolicyFlags)}}},
           {"intelRdt", Object{{"enabled", true}, {"schemata", true}, {"monitoring", true}}},
           {"mountExtensions", Object{{"idmap", on}}},
           {"netDevices", on}};

@@ -37,6 +37,11 @@ void Grammar::option(const std::string& names, unsigned& value, const std::strin
   app_->add_option(names, value, help)->type_name(type);
 }
 
+void Grammar::list(const std::string& names, std::vector<std::string>& values, const std::string& type,
+                   const std::string& help) {
+  app_->add_option(names, values, help)->type_name(type)->allow_extra_args(false);
+}
+
 void Grammar::choice(const std::string& names, std::string& value, const std::vector<std::string>& allowed,
                      const std::string& help) {
   app_->add_option(names, value, help)
@@ -77,6 +82,16 @@ Args Grammar::read_front(const Args& args) {
   app_->prefix_command();
   (void)read(args);
   return app_->remaining();
+}
+
+std::string Grammar::first_positional(const Args& rest) const {
+  const std::string remedy = cat("see `", app_->get_name(), " --help`");
+  if (rest.empty())
+    throw Error(ErrorKind::kUsage, app_->get_name(), ": container-id is required").with_remedy(remedy);
+  if (rest.front().starts_with('-'))
+    throw Error(ErrorKind::kUsage, app_->get_name(), ": unknown flag: ", printable(rest.front()))
+        .with_remedy(remedy);
+  return rest.front();
 }
 
 bool Grammar::given(const std::string& name) const {

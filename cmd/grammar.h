@@ -29,6 +29,9 @@ class Grammar {
   // work.
   void option(const std::string& names, std::string& value, const std::string& type, const std::string& help);
   void option(const std::string& names, unsigned& value, const std::string& type, const std::string& help);
+  // May be given several times, one value each.
+  void list(const std::string& names, std::vector<std::string>& values, const std::string& type,
+            const std::string& help);
   void choice(const std::string& names, std::string& value, const std::vector<std::string>& allowed,
               const std::string& help);
   void flag(const std::string& names, bool& value, const std::string& help);
@@ -47,6 +50,9 @@ class Grammar {
   void help_flag(bool& value);
   // For the flags in front of the verb: everything from the first positional on stays unread, and gives it.
   Args read_front(const Args& args);
+  // Of what read_front() has given: the first word. Throws Error(kUsage) for a flag that it did not know, and
+  // when there is no word.
+  std::string first_positional(const Args& rest) const;
   bool given(const std::string& name) const;
   std::string help() const;
 

@@ -36,6 +36,8 @@ constexpr Verb kVerbs[] = {
     {"run", oci_run, "with --bundle: create, start, wait and delete in one"},
     {"state", oci_state, "what a container is doing, as JSON"},
     {"list", oci_list, "all containers"},
+    {"exec", oci_exec, "run a further program in a container"},
+    {"ps", oci_ps, "the processes of a container"},
     {"kill", oci_kill, "send a signal to a container"},
     {"pause", oci_pause, "stop all processes of a container where they are"},
     {"resume", oci_resume, "let them go on"},
@@ -66,7 +68,6 @@ constexpr Missing kMissing[] = {
     {"checkpoint", ""},
     {"commit", ""},
     {"cp", "use `run -v`"},
-    {"exec", ""},
     {"image", ""},
     {"images", ""},
     {"inspect", "`crun-lite state ID` says what a container is doing"},
@@ -74,7 +75,6 @@ constexpr Missing kMissing[] = {
     {"logs", kForeground},
     {"network", ""},
     {"port", ""},
-    {"ps", "see `crun-lite list`"},
     {"pull", "`crun-lite load -i FILE` brings an image in"},
     {"push", ""},
     {"restart", kForeground},
@@ -97,13 +97,19 @@ const Verb* find_verb(std::string_view name) {
 
 // Verbs that enter a container run from a copy that the container cannot write (cmd/self_seal.h).
 bool enters_container(std::string_view verb) {
-  return verb == "create" || verb == "run" || verb == "mounts";
+  return verb == "create" || verb == "run" || verb == "exec" || verb == "mounts";
+}
+
+// Of an error of our own. That of `exec` must not look like the command's.
+int failure_code(std::string_view verb) {
+  return verb == "exec" ? 255 : 1;
 }
 
 // Verbs that take milliseconds finish what they began: Ctrl-C goes to the whole foreground group, also to the
 // `state` and `delete` of a caller that is just about to clean up (buildah gives up, and leaves a running
 // container, when its `state` dies of it). SIGTERM still ends them: that is sent to one process.
-constexpr std::string_view kBriefVerbs[] = {"create", "start", "state", "list", "kill", "delete"};
+constexpr std::string_view kBriefVerbs[] = {"create", "start", "state",  "list",   "ps",
+                                            "kill",   "pause", "resume", "update", "delete"};
 
 void hold_back_terminal_signals() {
   sigset_t set;
@@ -229,7 +235,7 @@ unsigned count_inherited_fds() {
 
 // What callers grep for: "crun-lite create failed: …".
 void report(const Error& error, std::string_view verb) {
-  const bool named = verb == "create" || verb == "run";
+  const bool named = enters_container(verb);
   const std::string known = verb == "spec" ? error.remedy() : remedy_of(error);
   const std::string remedy = known.empty() ? "" : cat(" (", known, ")");
   const bool says_so = std::string_view(error.what()).starts_with(cat("crun-lite ", verb, ":"));
@@ -271,7 +277,7 @@ int run_program(char** argv, const Args& args) {
   } catch (const std::exception& error) {
     log::error(cat("internal error: ", error.what()));
   }
-  return 1;
+  return failure_code(line.verb);
 }
 
 }  // namespace

@@ -123,7 +123,12 @@ Linux decode_linux(const Reader& at) {
       p.at("flags").problem("unknown personality flag");
   });
   object_member(at, "intelRdt", [&](const Reader& rdt) { out.intel_rdt = decode_rdt(rdt); });
-  out.unsupported = not_supported(at, {"memoryPolicy"});
+  object_member(at, "memoryPolicy", [&](const Reader& m) {
+    out.memory_policy =
+        MemoryPolicy{.mode = require_named(m, "mode", "memory policy mode", kMemoryPolicyModes),
+                     .nodes = m.get<std::string>("nodes", ""),
+                     .flags = named_list(m, "flags", "memory policy flag", kMemoryPolicyFlags)};
+  });
   return out;
 }
 

@@ -83,6 +83,12 @@ Object encode_linux(const Linux& l) {
       .text("mountLabel", l.mount_label);
   if (l.personality) out.always("personality", Object{{"domain", name_of(kPersonalities, *l.personality)}});
   if (l.intel_rdt) out.always("intelRdt", encode_rdt(*l.intel_rdt));
+  if (const auto& policy = l.memory_policy)
+    out.always("memoryPolicy", Members()
+                                   .always("mode", name_of(kMemoryPolicyModes, policy->mode))
+                                   .always("nodes", policy->nodes)
+                                   .names("flags", policy->flags, kMemoryPolicyFlags)
+                                   .take());
   return out.object("timeOffsets", encode_time_offsets(l)).take();
 }
 

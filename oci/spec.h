@@ -62,6 +62,54 @@ struct Rlimit {
   uint64_t hard = 0;
 };
 
+// The values of these four are the kernel's: sched(7), sched_setattr(2), ioprio_set(2), set_mempolicy(2).
+enum class SchedulerPolicy : uint32_t { kOther, kFifo, kRoundRobin, kBatch, kIso, kIdle, kDeadline };
+enum class SchedulerFlag : uint64_t {
+  kResetOnFork = 0x01,
+  kReclaim = 0x02,
+  kDeadlineOverrun = 0x04,
+  kKeepPolicy = 0x08,
+  kKeepParameters = 0x10,
+  kUtilClampMin = 0x20,
+  kUtilClampMax = 0x40,
+};
+enum class IoPriorityClass : int { kRealTime = 1, kBestEffort = 2, kIdle = 3 };
+enum class MemoryPolicyMode : int {
+  kDefault,
+  kPreferred,
+  kBind,
+  kInterleave,
+  kLocal,
+  kPreferredMany,
+  kWeightedInterleave,
+};
+enum class MemoryPolicyFlag : int {
+  kNumaBalancing = 1 << 13,
+  kRelativeNodes = 1 << 14,
+  kStaticNodes = 1 << 15,
+};
+
+struct Scheduler {
+  SchedulerPolicy policy = SchedulerPolicy::kOther;
+  int32_t nice = 0;
+  int32_t priority = 0;
+  std::vector<SchedulerFlag> flags;
+  uint64_t runtime = 0;  // this and the next two in nanoseconds, for kDeadline
+  uint64_t deadline = 0;
+  uint64_t period = 0;
+};
+
+struct IoPriority {
+  IoPriorityClass io_class = IoPriorityClass::kBestEffort;
+  int32_t priority = 0;  // 0 … 7, 0 comes first
+};
+
+// Lists of CPUs ("0-3,7"), for processes of `exec` only: before they are in the container's cgroup, and then.
+struct CpuAffinity {
+  std::string initial;
+  std::string final;
+};
+
 struct Process {
   bool terminal = false;
   std::optional<ConsoleSize> console_size;
@@ -75,8 +123,9 @@ struct Process {
   std::optional<int> oom_score_adj;
   std::string apparmor_profile;
   std::string selinux_label;
-  // Members that are known to the specification and not to this build ("scheduler"): refused, see Resources.
-  std::vector<std::string> unsupported;
+  std::optional<Scheduler> scheduler;
+  std::optional<IoPriority> io_priority;
+  std::optional<CpuAffinity> exec_cpu_affinity;
 };
 
 struct Hook {
@@ -134,6 +183,12 @@ struct NetDevice {
 
 enum class Personality { kLinux, kLinux32 };
 
+struct MemoryPolicy {
+  MemoryPolicyMode mode = MemoryPolicyMode::kDefault;
+  std::string nodes;  // "0-3,7"
+  std::vector<MemoryPolicyFlag> flags;
+};
+
 struct Linux {
   std::vector<Namespace> namespaces;
   std::vector<IdMapping> uid_mappings;
@@ -152,8 +207,7 @@ struct Linux {
   std::map<std::string, std::string> sysctl;
   std::optional<Personality> personality;
   std::optional<IntelRdt> intel_rdt;
-  // Members that are known to the specification and not to this build ("memoryPolicy"): refused, as above.
-  std::vector<std::string> unsupported;
+  std::optional<MemoryPolicy> memory_policy;
 };
 
 struct Spec {

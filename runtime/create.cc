@@ -17,6 +17,7 @@
 #include "runtime/console_socket.h"
 #include "runtime/hooks.h"
 #include "runtime/notify_socket.h"
+#include "runtime/pid_file.h"
 #include "runtime/plan.h"
 #include "runtime/rootless.h"
 #include "runtime/runtime.h"
@@ -91,6 +92,7 @@ Record first_record(const CreateOptions& options, const Bundle& bundle, const St
                                        .rootless = options.rootless},
                                       proc),
                 .rdt = plan_rdt(spec.linux.intel_rdt, options.container.id, proc),
+                .no_new_keyring = options.no_new_keyring,
                 .poststart = spec.hooks.poststart,
                 .poststop = spec.hooks.poststop};
 }
@@ -112,13 +114,6 @@ rootfs::CgroupView cgroup_view(const CgroupPlan& plan, const Proc& proc) {
                        .directory = std::move(mount.host_path)});
   }
   return view;
-}
-
-// CLONE_INTO_CGROUP places the child in v2 only: with a v1 hierarchy beside it, the child has to be moved
-// anyway.
-bool placed_by_clone(const CgroupPlan& plan, const Cgroup& cgroup) {
-  const bool only_v2 = std::ranges::all_of(plan.hierarchies, &CgroupHierarchy::v2);
-  return only_v2 && cgroup.clone_fd() >= 0;
 }
 
 // user_namespaces(7): the initial one has this fixed number (PROC_USER_INIT_INO). An identity map proves
@@ -153,7 +148,7 @@ InitPlan plan_init(const CreateOptions& options, const Bundle& bundle, const Rec
       .no_new_keyring = options.no_new_keyring,
       .preserve_fds = options.preserve_fds,
       .listen_fds = options.listen_fds,
-      .placed_by_clone = placed_by_clone(record.cgroup, cgroup),
+      .placed_by_clone = cgroup.placed_by_clone(),
       .cgroup = cgroup_view(record.cgroup, proc),
       .seccomp = seccomp.program,
       .sendmsg_is_notified = seccomp.sendmsg_is_notified,
@@ -207,12 +202,6 @@ Bundle checked_bundle(const CreateOptions& options) {
   return bundle;
 }
 
-// Without a newline: go-runc and BuildKit parse the raw bytes. By rename: they wait for the file to appear.
-void write_pid_file(const std::string& path, pid_t pid) {
-  if (path.empty()) return;
-  with_context("pid file", [&] { write_file_atomic(AT_FDCWD, path, cat(pid), 0644, Durability::kRename); });
-}
-
 ProcessSeccomp seccomp_of(const oci::Spec& spec, const Ref& container) {
   return seccomp_for(spec.linux.seccomp, spec.annotations, cat(container.root, "/.seccomp"));
 }
@@ -257,6 +246,7 @@ Child create(const CreateOptions& options) {
   Record record = first_record(options, bundle, dir, proc);
   // Journal first: from here on `delete --force` finds everything that comes into being.
   dir.write(record);
+  dir.keep_config(bundle.text);
   PoststopOnFailure poststop(record);
   Cgroup cgroup = Cgroup::create(record.cgroup);
   if (!record.cgroup.systemd) limit(cgroup, spec);
@@ -268,7 +258,7 @@ Child create(const CreateOptions& options) {
   plan.gate = StartGate::create(dir.fd());
   ParentServices services{
       .proc = &proc,
-      .cgroup_fd = placed_by_clone(record.cgroup, cgroup) ? cgroup.clone_fd() : -1,
+      .cgroup_fd = cgroup.placed_by_clone() ? cgroup.clone_fd() : -1,
       .note =
           [&](pid_t pid) {
             record.init = identify(proc, pid);
@@ -292,9 +282,10 @@ Child create(const CreateOptions& options) {
   SpawnedInit init =
       with_context("unable to start container process", [&] { return spawn_init(plan, services); });
 
+  if (!options.pidfd_socket.empty()) send_pidfd(options.pidfd_socket, init.child().pidfd(), "standard");
   record.phase = Record::Phase::kCreated;
   dir.write(record);
-  write_pid_file(options.pid_file, init.pid());
+  PidFile(options.pid_file, init.pid()).keep();
   announce_pidfd(record, init.child().pidfd());
   poststop.disarm();
   if (lent) lent->keep();

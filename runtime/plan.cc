@@ -2,20 +2,15 @@
 #include "runtime/plan.h"
 
 #include <sched.h>
-#include <sys/personality.h>
 
 #include <algorithm>
-#include <set>
 
 #include "base/error.h"
-#include "runtime/rlimit_names.h"
+#include "runtime/plan_process.h"
 #include "runtime/sysctl.h"
 
 namespace crunlite::runtime {
 namespace {
-
-// What execvp(3) and every shell assume when PATH is not set.
-constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 struct NamespaceFlag {
   oci::NamespaceType type;
@@ -91,13 +86,6 @@ std::vector<IdMap> id_map(const std::vector<oci::IdMapping>& mappings) {
   return out;
 }
 
-StringArray as_array(std::vector<std::string> strings, size_t spare = 0) {
-  StringArray out{.owned = std::move(strings), .pointers = {}};
-  for (std::string& text : out.owned) out.pointers.push_back(text.data());
-  out.pointers.resize(out.owned.size() + spare + 1, nullptr);
-  return out;
-}
-
 HookPlan plan_hook(const oci::Hook& hook) {
   HookPlan plan;
   plan.path = hook.path;
@@ -122,76 +110,6 @@ HookPhasePlan plan_hooks(const std::vector<oci::Hook>& hooks, const std::string&
   return out;
 }
 
-std::string_view name_of(std::string_view variable) {
-  return variable.substr(0, variable.find('='));
-}
-
-std::optional<std::string_view> value_of(const std::vector<std::string>& env, std::string_view name) {
-  const auto found = std::ranges::find(env, name, name_of);
-  if (found == env.end()) return std::nullopt;
-  return std::string_view(*found).substr(name.size() + 1);
-}
-
-// Of several with one name the last counts, as with runc and crun; getenv(3) would find the first.
-void keep_last_of_each_name(std::vector<std::string>& env) {
-  std::set<std::string, std::less<>> seen;
-  std::ranges::reverse(env);
-  std::erase_if(env, [&](const std::string& entry) { return !seen.emplace(name_of(entry)).second; });
-  std::ranges::reverse(env);
-}
-
-std::vector<RlimitPlan> plan_rlimits(const std::vector<oci::Rlimit>& rlimits) {
-  std::vector<RlimitPlan> out;
-  for (const oci::Rlimit& limit : rlimits) {
-    const std::optional<int> number = rlimit_number(limit.type);
-    if (!number) throw Error(ErrorKind::kConfig, "unknown rlimit ", quote(limit.type));
-    out.push_back({*number, {.rlim_cur = limit.soft, .rlim_max = limit.hard}, limit.type});
-  }
-  return out;
-}
-
-void plan_environment(const oci::Process& process, unsigned listen_fds, InitPlan& plan) {
-  std::vector<std::string> env = process.env;
-  if (listen_fds) {
-    env.push_back(cat("LISTEN_FDS=", listen_fds));
-    env.emplace_back("LISTEN_PID=1");
-  }
-  keep_last_of_each_name(env);
-  plan.search_path = value_of(env, "PATH").value_or(kDefaultPath);
-  plan.look_up_home = value_of(env, "HOME").value_or("").empty();
-  if (plan.look_up_home) std::erase(env, "HOME=");
-  plan.env = as_array(std::move(env), 1);
-}
-
-void plan_process(const oci::Process& process, Planned& planned) {
-  InitPlan& plan = planned.plan;
-  plan.args = as_array(process.args);
-  plan.cwd = process.cwd;
-  plan.uid = process.user.uid;
-  plan.gid = process.user.gid;
-  plan.groups.assign(process.user.additional_gids.begin(), process.user.additional_gids.end());
-  if (process.user.umask) plan.umask = static_cast<mode_t>(*process.user.umask);
-  plan.rlimits = plan_rlimits(process.rlimits);
-  plan.no_new_privileges = process.no_new_privileges;
-  plan.oom_score_adj = process.oom_score_adj;
-  // Nothing said is nothing given, as with runc and crun: the caller's own would be all of them.
-  plan.capabilities = capability_masks(process.capabilities.value_or(oci::Capabilities{}));
-  for (const std::string& name : plan.capabilities->unknown)
-    planned.warnings.push_back(cat("unknown capability ", quote(name), " is left out"));
-  if (!process.apparmor_profile.empty()) plan.apparmor_exec = "exec " + process.apparmor_profile;
-  plan.selinux_exec = process.selinux_label;
-  plan.console.wanted = process.terminal;
-  if (process.terminal && process.console_size) {
-    plan.console.rows = process.console_size->height;
-    plan.console.columns = process.console_size->width;
-  }
-}
-
-std::optional<unsigned long> personality_number(const std::optional<oci::Personality>& personality) {
-  if (!personality) return std::nullopt;
-  return *personality == oci::Personality::kLinux32 ? PER_LINUX32 : PER_LINUX;
-}
-
 std::vector<Sysctl> plan_sysctls(const oci::Linux& linux) {
   std::vector<Sysctl> out;
   for (const auto& [key, value] : linux.sysctl) {
@@ -214,13 +132,6 @@ rootfs::RootfsPlan plan_root(const oci::Spec& spec, const PlanInputs& inputs,
   };
   root.cgroup.own_namespace = namespaces.unshare_late & CLONE_NEWCGROUP;
   return rootfs::build_rootfs_plan(spec, root);
-}
-
-// For what the caller's supplementary groups open and no id map can name (podman's --group-add keep-groups).
-void keep_groups_if_asked(const oci::Annotations& annotations, InitPlan& plan) {
-  if (!oci::switched_on(annotations, oci::kKeepOriginalGroups)) return;
-  plan.set_groups = false;
-  plan.groups.clear();
 }
 
 void plan_groups(const PlanInputs& inputs, InitPlan& plan) {
@@ -255,9 +166,9 @@ Planned build_plan(const oci::Spec& spec, const PlanInputs& inputs) {
   plan_process(*spec.process, planned);
   plan_environment(*spec.process, inputs.listen_fds, plan);
   keep_groups_if_asked(spec.annotations, plan);
+  plan_execution(spec.linux.personality, spec.linux.memory_policy, plan);
   plan_groups(inputs, plan);
   plan.preserved_fds = std::max(inputs.listen_fds, inputs.preserve_fds);
-  plan.personality = personality_number(spec.linux.personality);
   plan.seccomp = inputs.seccomp;
   plan.sendmsg_is_notified = inputs.sendmsg_is_notified;
   if (!inputs.no_new_keyring) plan.keyring = "_ses." + inputs.id;
@@ -265,23 +176,11 @@ Planned build_plan(const oci::Spec& spec, const PlanInputs& inputs) {
   return planned;
 }
 
-Planned build_exec_plan(const oci::Process& process, ExecInputs inputs) {
-  Planned planned;
-  InitPlan& plan = planned.plan;
-  plan.namespaces.join = std::move(inputs.join);
-  plan.namespaces.join_by_parent = std::move(inputs.join_by_parent);
-  plan.namespaces.joined_user = inputs.in_user_namespace;
-  plan_process(process, planned);
-  plan_environment(process, inputs.listen_fds, plan);
-  keep_groups_if_asked(inputs.annotations, plan);
-  plan.groups_may_stay = inputs.in_user_namespace;
-  plan.preserved_fds = std::max(inputs.listen_fds, inputs.preserve_fds);
-  plan.personality = personality_number(inputs.personality);
-  plan.seccomp = std::move(inputs.seccomp);
-  plan.sendmsg_is_notified = inputs.sendmsg_is_notified;
-  if (!inputs.no_new_keyring) plan.keyring = std::move(inputs.keyring);
-  std::ranges::copy(inputs.stdio, plan.stdio);
-  return planned;
+std::vector<int> namespace_types(const oci::Linux& linux) {
+  std::vector<int> types;
+  for (const auto& [type, flag] : kNamespaceFlags)
+    if (find_namespace(linux, type)) types.push_back(flag);
+  return types;
 }
 
 }  // namespace crunlite::runtime

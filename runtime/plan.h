@@ -44,20 +44,24 @@ struct Planned {
 // opened here: open_plan_resources() (runtime/spawn.h) does that.
 Planned build_plan(const oci::Spec& spec, const PlanInputs& inputs);
 
+// The types of the namespaces that the container has (CLONE_NEW*), in the order in which they are joined.
+std::vector<int> namespace_types(const oci::Linux& linux);
+
 // A further process in a running container: `process` with the container's user namespace facts.
 struct ExecInputs {
-  std::vector<NamespaceJoin> join;            // all but pid; user first
-  std::vector<NamespaceJoin> join_by_parent;  // pid
+  std::vector<NamespaceJoin> join;  // user first, mount last
   int stdio[3] = {0, 1, 2};
   bool in_user_namespace = false;  // the container has one of its own
-  bool no_new_keyring = false;
-  std::string keyring;  // name of the container's
+  std::string keyring;             // name of the container's; empty: the caller's stays
+  bool placed_by_clone = false;    // as in PlanInputs
+  bool has_tracers = false;        // some process of the container may have CAP_SYS_PTRACE
   unsigned preserve_fds = 0;
   unsigned listen_fds = 0;
   SeccompProgram seccomp;
   bool sendmsg_is_notified = false;
   oci::Annotations annotations;  // the container's
   std::optional<oci::Personality> personality;
+  std::optional<oci::MemoryPolicy> memory_policy;
 };
 Planned build_exec_plan(const oci::Process& process, ExecInputs inputs);
 

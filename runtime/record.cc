@@ -46,6 +46,7 @@ std::string encode_record(const Record& r) {
       {"annotations", encode_strings(r.annotations)},
       {"cgroup", encode_cgroup_plan(r.cgroup)},
       {"init", encode_process_id(r.init)},
+      {"noNewKeyring", r.no_new_keyring},
       {"hooks", oci::encode_hooks({.poststart = r.poststart, .poststop = r.poststop})},
   };
   if (r.rdt.used()) out.add("rdt", encode_rdt_plan(r.rdt));
@@ -75,6 +76,7 @@ Record decode_record(std::string_view text, std::string_view name) {
   if (at.has("cgroup")) r.cgroup = decode_cgroup_plan(at.at("cgroup"));
   if (at.has("rdt")) r.rdt = decode_rdt_plan(at.at("rdt"));
   if (at.has("init")) r.init = decode_process_id(at.at("init"));
+  r.no_new_keyring = at.get<bool>("noNewKeyring", false);
   if (at.has("hooks")) {
     oci::Hooks hooks = oci::decode_hooks(at.at("hooks"));
     r.poststart = std::move(hooks.poststart);

@@ -32,6 +32,7 @@ struct Record {
   CgroupPlan cgroup;
   RdtPlan rdt;
   ProcessId init;  // pid 0 while creating
+  bool no_new_keyring = false;
   // The hooks of config.json that run after create.
   std::vector<oci::Hook> poststart;
   std::vector<oci::Hook> poststop;

@@ -41,6 +41,7 @@ struct CreateOptions {
   std::string console_socket;
   int console_fd = -1;
   std::string notify_socket;  // the caller's NOTIFY_SOCKET (sd_notify(3)); empty: none
+  std::string pidfd_socket;   // where a pidfd of the init goes; empty: nowhere
   // The container's 0, 1 and 2 when there is no terminal: descriptors of the caller. Default: its own.
   int stdio[3] = {0, 1, 2};
 };
@@ -94,6 +95,8 @@ using EventPrinter = std::function<void(const json::Value& event)>;
 // {"type":"stats","id":…,"data":{…}} at every interval and {"type":"oom","id":…} when it happens, until the
 // container's init ends.
 void events(const Ref& container, const EventsOptions& options, const EventPrinter& print);
+// The pids of its processes in our pid namespace, sorted; none when it has ended.
+std::vector<pid_t> processes(const Ref& container);
 
 enum class Force { kNo, kYes };
 // `delete`: removes what create made, then runs the poststop hooks. kYes kills a running container first,

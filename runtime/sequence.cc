@@ -9,6 +9,7 @@ Sequence::Sequence(const InitPlan& plan)
     : successor_(plan.namespaces.joined_user && plan.namespaces.unshare_joined != 0),
       hooks_(plan.runtime_hooks),
       console_(plan.console.wanted),
+      entered_(plan.namespaces.pid_by_successor),
       listener_(!plan.seccomp.notifying.empty()) {
   advance_from(Place::kSuccessor);
 }
@@ -21,6 +22,8 @@ bool Sequence::expected(Place place) const {
       return hooks_;
     case Place::kConsole:
       return console_;
+    case Place::kEntered:
+      return entered_;
     case Place::kListener:
       return listener_;
     case Place::kReady:
@@ -43,6 +46,8 @@ std::string_view Sequence::waiting_for() const {
       return "making the mounts";
     case Place::kConsole:
       return "setting up the terminal";
+    case Place::kEntered:
+      return "entering the pid namespace";
     case Place::kListener:
       return "loading its seccomp filter";
     case Place::kReady:
@@ -58,14 +63,18 @@ void Sequence::on(Msg msg) {
   constexpr struct {
     Place place;
     Msg msg;
-  } kWords[] = {{Place::kSuccessor, Msg::kSuccessor},
-                {Place::kRunHooks, Msg::kRunHooks},
-                {Place::kConsole, Msg::kConsole},
-                {Place::kListener, Msg::kListener},
-                {Place::kReady, Msg::kReady}};
+  } kWords[] = {{Place::kSuccessor, Msg::kSuccessor}, {Place::kRunHooks, Msg::kRunHooks},
+                {Place::kConsole, Msg::kConsole},     {Place::kEntered, Msg::kSuccessor},
+                {Place::kListener, Msg::kListener},   {Place::kReady, Msg::kReady}};
+  // The successor is another process than the one that announces it, and may be faster.
+  if (next_ == Place::kEntered && msg == Msg::kReady && !ready_early_) {
+    ready_early_ = true;
+    return;
+  }
   for (const auto& word : kWords) {
     if (word.place != next_ || word.msg != msg) continue;
     advance_from(static_cast<Place>(static_cast<int>(next_) + 1));
+    if (ready_early_) next_ = Place::kDone;
     return;
   }
   throw Error(ErrorKind::kSystem, "the container's init sent message ", static_cast<uint32_t>(msg),

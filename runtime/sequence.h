@@ -25,7 +25,7 @@ class Sequence {
 
  private:
   // In the order in which they come; those that the plan does not need are skipped.
-  enum class Place { kSuccessor, kRunHooks, kConsole, kListener, kReady, kDone };
+  enum class Place { kSuccessor, kRunHooks, kConsole, kEntered, kListener, kReady, kDone };
 
   bool expected(Place place) const;
   void advance_from(Place place);
@@ -33,7 +33,9 @@ class Sequence {
   bool successor_;
   bool hooks_;
   bool console_;
+  bool entered_;  // a successor again, in a joined pid namespace
   bool listener_;
+  bool ready_early_ = false;
   Place next_ = Place::kSuccessor;
 };
 

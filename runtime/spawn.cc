@@ -8,9 +8,11 @@
 
 #include "base/user_namespace.h"
 #include "rootfs/mount_source.h"
+#include "runtime/affinity.h"
 #include "runtime/failure.h"
 #include "runtime/hooks.h"
 #include "runtime/init/init.h"
+#include "runtime/init/scheduling.h"
 #include "runtime/joining.h"
 #include "runtime/labels.h"
 #include "runtime/sequence.h"
@@ -157,10 +159,14 @@ class Conversation {
     Child successor(pid, std::move(pidfd));
     (void)child_.wait();
     child_ = std::move(successor);
-    place();
+    if (!in_place_) place();
+    if (waits_for_adoption(plan_)) tell(Msg::kProceed);
+    if (scheduled_by_parent(plan_))
+      check(apply_scheduler(child_.pid(), *plan_.scheduler), "set scheduler ", plan_.scheduler->name);
   }
 
   void place() {
+    in_place_ = true;
     const pid_t pid = child_.pid();
     if (services_.note) services_.note(pid);
     if (plan_.namespaces.new_user) {
@@ -171,6 +177,7 @@ class Conversation {
     }
     if (!placed_ && services_.place_in_cgroup) services_.place_in_cgroup(pid);
     if (services_.lend_network_devices) services_.lend_network_devices(pid);
+    set_affinity(pid, plan_.final_cpus);
     write_oom_score(*services_.proc, pid, plan_);
     raise_rlimits(pid, plan_);
     if (plan_.wait_for_placement || plan_.namespaces.new_user) tell(Msg::kProceed);
@@ -186,7 +193,8 @@ class Conversation {
   InitPlan& plan_;
   const ParentServices& services_;
   Child child_;
-  bool placed_;
+  bool placed_;            // in the cgroup, by the clone
+  bool in_place_ = false;  // place() was called; a later successor inherits what it does
   int channel_;
   Sequence sequence_;
 };
@@ -243,6 +251,7 @@ SpawnedInit spawn_init(InitPlan& plan, const ParentServices& services) {
   sys::SocketPair channel =
       check(sys::socket_pair(SOCK_SEQPACKET), "create a channel to the container's init");
   Cloned cloned = [&] {
+    const AffinityForClone affinity(plan.initial_cpus);
     const JoinedForClone joined(plan.namespaces.join_by_parent);
     return clone_init(plan, services, channel);
   }();

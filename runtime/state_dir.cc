@@ -8,12 +8,14 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "runtime/bundle.h"
 #include "runtime/cgroup/devices.h"
 
 namespace crunlite::runtime {
 namespace {
 
 constexpr const char* kRecordName = "state.json";
+constexpr const char* kConfigName = "config.json";
 constexpr const char* kLockName = "lock";
 constexpr const char* kInitName = "init";  // a link, of which only the text counts: made in one call
 constexpr size_t kRecordLimit = 4u << 20;
@@ -167,6 +169,15 @@ void StateDir::write(const Record& record) const {
   with_context(cat("write the state of ", record.id), [&] {
     write_file_atomic(fd(), kRecordName, encode_record(record), 0600, Durability::kRename);
   });
+}
+
+void StateDir::keep_config(const std::string& text) const {
+  with_context("keep config.json",
+               [&] { write_file_atomic(fd(), kConfigName, text, 0600, Durability::kRename); });
+}
+
+oci::Spec StateDir::config() const {
+  return decode_config(read_file(fd(), kConfigName, kRecordLimit), cat(path_, "/", kConfigName));
 }
 
 void StateDir::note_init(const ProcessId& id) const {

@@ -13,6 +13,7 @@
 #include "rootfs/id_map_text.h"
 #include "rootfs/mount_options.h"
 #include "runtime/capabilities.h"
+#include "runtime/number_list.h"
 #include "runtime/rlimit_names.h"
 #include "runtime/sysctl.h"
 
@@ -46,9 +47,6 @@ class Validator {
   void id(std::string_view where, uint32_t value) {
     if (value == UINT32_MAX) problem(where, ": ", value, " is not a valid id");
   }
-  void unsupported(std::string_view where, const std::vector<std::string>& names) {
-    for (const std::string& name : names) problem(where, "/", name, ": is not supported by this version");
-  }
 
  private:
   Findings& findings_;
@@ -79,6 +77,29 @@ void check_rlimits(const std::vector<oci::Rlimit>& rlimits, Validator& v) {
   }
 }
 
+void number_list(Validator& v, std::string_view where, const std::string& text, unsigned limit) {
+  if (!parse_number_list(text, limit))
+    v.problem(where, ": must be a list like 0-3,7 of numbers below ", limit, ", is ", quote(text));
+}
+
+// The combinations that the kernel would not notice; the rest is its own to refuse.
+void check_priorities(const oci::Process& process, Validator& v) {
+  if (const auto& s = process.scheduler) {
+    if (s->nice < -20 || s->nice > 19)
+      v.problem("/process/scheduler/nice: must be from -20 to 19, is ", s->nice);
+    if (s->priority < 0) v.problem("/process/scheduler/priority: must not be negative");
+    const bool times = s->runtime != 0 || s->deadline != 0 || s->period != 0;
+    if (times && s->policy != oci::SchedulerPolicy::kDeadline)
+      v.problem("/process/scheduler: runtime, deadline and period are for SCHED_DEADLINE only");
+  }
+  if (const auto& io = process.io_priority; io && (io->priority < 0 || io->priority > 7))
+    v.problem("/process/ioPriority/priority: must be from 0 to 7, is ", io->priority);
+  if (const auto& affinity = process.exec_cpu_affinity) {
+    number_list(v, "/process/execCPUAffinity/initial", affinity->initial, kMostCpus);
+    number_list(v, "/process/execCPUAffinity/final", affinity->final, kMostCpus);
+  }
+}
+
 void check_process(const oci::Process& process, Validator& v) {
   if (process.args.empty() || process.args.front().empty()) v.problem("/process/args: must name a program");
   for (size_t i = 0; i < process.args.size(); ++i) v.text(cat("/process/args/", i), process.args[i]);
@@ -98,7 +119,7 @@ void check_process(const oci::Process& process, Validator& v) {
   if (process.capabilities) check_capabilities(*process.capabilities, v);
   v.text("/process/apparmorProfile", process.apparmor_profile);
   v.text("/process/selinuxLabel", process.selinux_label);
-  v.unsupported("/process", process.unsupported);
+  check_priorities(process, v);
 }
 
 void check_namespaces(const oci::Linux& linux, Validator& v) {
@@ -296,7 +317,8 @@ Findings validate(const oci::Spec& spec) {
   check_hooks(spec.hooks, v);
   check_seccomp(spec, v);
   check_annotations(spec.annotations, v);
-  v.unsupported("/linux", spec.linux.unsupported);
+  if (const auto& policy = spec.linux.memory_policy)
+    number_list(v, "/linux/memoryPolicy/nodes", policy->nodes, kMostNodes);
   return findings;
 }
 

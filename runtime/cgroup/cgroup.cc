@@ -201,6 +201,11 @@ int Cgroup::clone_fd() const {
   return place ? place->dir.get() : -1;
 }
 
+bool Cgroup::placed_by_clone() const {
+  const auto in_v2 = [](const Place& place) { return place.where.v2; };
+  return std::all_of(places_.begin(), places_.end(), in_v2) && clone_fd() >= 0;
+}
+
 void Cgroup::join(pid_t pid, InV2 already) {
   // All of them, back to back: the first move waits for an RCU grace period (0.12 ms here) that the others
   // share (0.02 ms each), so leaving some out would save nothing and cost callers their statistics.

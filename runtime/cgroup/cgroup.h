@@ -113,6 +113,14 @@ struct UnitContents {
   const std::map<std::string, std::string>& annotations;  // org.systemd.property.*
 };
 
+// `exec --cgroup`: a cgroup inside the container's own.
+struct SubCgroup {
+  std::vector<std::string> controllers;  // in the hierarchies of these; empty: in all
+  std::string path;                      // below the container's; "/" is that itself
+};
+// "PATH" once, or "CONTROLLER,…:PATH" for several. Throws Error(kUsage) for anything else and for "..".
+std::vector<SubCgroup> parse_sub_cgroups(const std::vector<std::string>& arguments);
+
 class Cgroup {
  public:
   // Makes the directories, marks them, enables the v2 controllers and fills in v1's cpuset. Throws and
@@ -141,10 +149,18 @@ class Cgroup {
 
   // The directory for clone3's CLONE_INTO_CGROUP; -1 where there is no cgroup v2 at all, or no way in.
   int clone_fd() const;
+  // That alone is enough: with a v1 hierarchy beside v2 the child has to be moved anyway.
+  bool placed_by_clone() const;
   void join(pid_t pid, InV2 already);
   // With the systemd manager: the unit with `pid` in it, and all limits. Error(kExists) when there is such a
   // unit already.
   void start_unit(pid_t pid, const UnitContents& contents);
+
+  // Cgroups below this one, for join(): they are there already, and nothing here removes them.
+  // Error(kNotFound) for one that is not, Error(kUsage) for a controller that the container has not got.
+  Cgroup inside(const std::vector<SubCgroup>& wanted) const;
+  // Where a further process can live: here, or where `process` of the container does.
+  Cgroup beside(pid_t process, const Proc& proc) const;
 
   void freeze();
   void thaw();

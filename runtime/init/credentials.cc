@@ -52,9 +52,10 @@ Status set_sets(const CapabilitySets& sets) {
 
 // A filter without no_new_privs needs CAP_SYS_ADMIN until it is loaded, just before execve: which computes
 // the program's sets from the bounding, inheritable and ambient ones, so that nothing of it is left over.
-bool filter_needs_privilege(const InitPlan& plan) {
-  const SeccompProgram& seccomp = plan.seccomp;
-  return !(seccomp.instructions.empty() && seccomp.notifying.empty()) && !plan.no_new_privileges;
+bool filter_needs_privilege(const Init& init) {
+  const SeccompProgram& seccomp = init.plan.seccomp;
+  const bool any = !(seccomp.instructions.empty() && seccomp.notifying.empty());
+  return any && !init.plan.no_new_privileges && !init.filter_loaded;
 }
 
 // The kernel drops the ambient set and refuses it where it is older than Linux 4.3.
@@ -111,7 +112,7 @@ Status set_capabilities(Init& init) {
                       .permitted = wanted.permitted & has,
                       .inheritable = wanted.inheritable & has};
   const uint64_t ambient = wanted.ambient & sets.permitted & sets.inheritable;
-  if (filter_needs_privilege(init.plan)) {
+  if (filter_needs_privilege(init)) {
     sets.permitted |= bit(CAP_SYS_ADMIN) & has;
     sets.effective |= bit(CAP_SYS_ADMIN) & has;
   }

@@ -42,7 +42,17 @@ Status load_notifying_filter(Init& init) {
 
 // As late as can be: nothing but execve is left to do.
 Status load_seccomp(Init& init) {
+  if (init.filter_loaded) return sys::kOk;
+  init.filter_loaded = true;
   return load_filter(init.plan.seccomp);
+}
+
+Status load_seccomp_before_entering(Init& init) {
+  // One with a listener comes when the parent knows the process that has it.
+  if (!init.plan.filter_before_entering || !init.plan.namespaces.pid_by_successor) return sys::kOk;
+  if (!init.plan.seccomp.notifying.empty()) return sys::kOk;
+  if (Status st = load_seccomp(init); !st.ok()) return st;
+  return set_capabilities(init);  // now without what loading it took
 }
 
 }  // namespace steps

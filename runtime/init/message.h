@@ -14,7 +14,7 @@ namespace crunlite::runtime {
 
 enum class Msg : uint32_t {
   // from the child
-  kSuccessor = 1,  // with the pidfd of the process that goes on in its place (joined user namespace)
+  kSuccessor = 1,  // with the pidfd of the process that goes on in its place (user or pid namespace)
   kRunHooks,       // the mounts are made: prestart and createRuntime hooks
   kConsole,        // with the master of the terminal
   kListener,       // with the listener of the seccomp filter, or its number in `error`

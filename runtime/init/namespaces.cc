@@ -18,17 +18,47 @@ Status wait_for(Init& init, Msg wanted) {
   return frame.msg == wanted ? sys::kOk : Status(EBADMSG);
 }
 
-// The order is the plan's: user first, so that what follows is done with its privileges.
-Status join(Init& init, int fd, int type, const std::string& path) {
-  init.note.set(path);
-  return sys::setns(fd, type);
+// Joined: its descriptor is closed.
+Status join(Init& init, NamespaceJoin& ns) {
+  init.note.set(ns.path);
+  Status st = sys::setns(ns.fd.get(), ns.type);
+  if (st.ok()) ns.fd.reset();
+  return st;
+}
+
+// A container's user namespace owns most of its namespaces, but not those that somebody else had made for it
+// (a network, a pod's): those can be joined only with the privileges from before.
+Status join_with_own_privileges(Init& init) {
+  for (NamespaceJoin& ns : init.plan.namespaces.join) {
+    if (ns.type == CLONE_NEWUSER) continue;
+    Status st = join(init, ns);
+    if (!st.ok() && st.error() != EPERM) return st;
+  }
+  return sys::kOk;
+}
+
+bool wants_labels(const InitPlan& plan) {
+  return !plan.apparmor_exec.empty() || !plan.selinux_exec.empty();
 }
 
 }  // namespace
 
 Status join_namespaces(Init& init) {
-  for (const NamespaceJoin& ns : init.plan.namespaces.join)
-    if (Status st = join(init, ns.fd.get(), ns.type, ns.path); !st.ok()) return st;
+  std::vector<NamespaceJoin>& list = init.plan.namespaces.join;
+  if (list.empty()) return sys::kOk;
+  // Before anybody in there can see us (CVE-2016-9962). With a user namespace of our own it has to wait:
+  // an unprivileged parent could not write the id maps of a process that hides.
+  if (!init.plan.namespaces.new_user)
+    if (Status st = hide_from_container(init); !st.ok()) return st;
+  // The procfs of the container that we are about to join may be anything. Its pid namespace is ours already.
+  if (!init.plan.rootfs && wants_labels(init.plan))
+    if (Status st = open_proc(init); !st.ok()) return st;
+  if (list.front().type == CLONE_NEWUSER)
+    if (Status st = join_with_own_privileges(init); !st.ok()) return st;
+  for (NamespaceJoin& ns : list) {
+    if (!ns.fd.valid()) continue;
+    if (Status st = join(init, ns); !st.ok()) return st;
+  }
   return sys::kOk;
 }
 

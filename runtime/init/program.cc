@@ -23,12 +23,26 @@ Result<UniqueFd> wait_at_gate(int gate) {
   }
 }
 
+// Into the next spare slot.
+void add_variable(Init& init, const char* text) {
+  char** slot = &init.plan.env.pointers[init.plan.env.owned.size()];
+  while (*slot) ++slot;
+  *slot = const_cast<char*>(text);
+}
+
 }  // namespace
 
 Status look_up_home(Init& init) {
   if (!init.plan.look_up_home) return sys::kOk;
   find_home(init.root, init.plan.uid, init.home);
-  init.plan.env.pointers[init.plan.env.owned.size()] = const_cast<char*>(init.home.c_str());
+  add_variable(init, init.home.c_str());
+  return sys::kOk;
+}
+
+Status tell_listen_pid(Init& init) {
+  if (!init.plan.tell_listen_pid) return sys::kOk;
+  init.listen_pid.set("LISTEN_PID=", static_cast<unsigned long>(::syscall(SYS_getpid)));
+  add_variable(init, init.listen_pid.c_str());
   return sys::kOk;
 }
 
@@ -38,7 +52,8 @@ Status find_executable(Init& init) {
 
 Status report_ready(Init& init) {
   // From now on the container outlives its creator.
-  if (Status st = sys::set_parent_death_signal(0); !st.ok()) return st;
+  const int signal = init.plan.ends_with_parent ? SIGKILL : 0;
+  if (Status st = sys::set_parent_death_signal(signal); !st.ok()) return st;
   return send_message(init.channel.get(), Msg::kReady);
 }
 

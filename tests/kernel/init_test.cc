@@ -424,7 +424,7 @@ TEST_F(InitTest, AnExistingProcessIsJoinedByExec) {
     return NamespaceJoin{
         check(sys::open_at(proc.fd(), cat(init.pid(), "/ns/", name).c_str(), O_RDONLY), name), type, name};
   };
-  exec.join_by_parent.push_back(open_ns("pid", CLONE_NEWPID));
+  exec.join.push_back(open_ns("pid", CLONE_NEWPID));
   exec.join.push_back(open_ns("net", CLONE_NEWNET));
   exec.join.push_back(open_ns("mnt", CLONE_NEWNS));
   sys::PipeEnds output = check(sys::pipe(), "pipe");
@@ -433,6 +433,7 @@ TEST_F(InitTest, AnExistingProcessIsJoinedByExec) {
   process.args = {"sh", "-c", "ls /; cat /proc/1/cmdline; pwd"};
   process.cwd = "/etc";
   Planned second = build_exec_plan(process, std::move(exec));
+  open_plan_resources(spec, second.plan);
   SpawnedInit executed = spawn_init(second.plan, {.proc = &proc});
   output.write.reset();
   executed.start();

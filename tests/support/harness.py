@@ -163,9 +163,20 @@ class RuntimeTest(ScratchTest):
             return self.state(name)['status'] == status
         wait_until(reached, f'container {name} is {status}', timeout=timeout)
 
+    def delete_by_force(self, name):
+        """delete --force, reaping meanwhile as a caller's subreaper does: the init of a pid namespace cannot end
+        before every process that was put into it from outside is reaped."""
+        started = subprocess.Popen([*self._oci_argv(), 'delete', '--force', name], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        def ended():
+            process.reap_orphans()
+            return started.poll() is not None
+        wait_until(ended, f'the end of delete --force {name}', timeout=DEADLINE)
+        return started.returncode
+
     def _assert_nothing_left(self):
         for name in self._ids:
-            self.oci('delete', '--force', name)
+            self.delete_by_force(name)
         killed = process.end_leftovers()
         found = probe.leftovers(self.token)
         probe.remove_cgroups(probe.cgroups(self.token))

@@ -45,7 +45,11 @@ constexpr std::string_view kEverything = R"({
     "noNewPrivileges": true,
     "oomScoreAdj": -5,
     "apparmorProfile": "p",
-    "selinuxLabel": "l"
+    "selinuxLabel": "l",
+    "scheduler": {"policy": "SCHED_DEADLINE", "flags": ["SCHED_FLAG_RESET_ON_FORK"],
+                  "runtime": 1000000, "deadline": 5000000, "period": 5000000},
+    "ioPriority": {"class": "IOPRIO_CLASS_IDLE", "priority": 4},
+    "execCPUAffinity": {"initial": "0-1", "final": "1"}
   },
   "root": {"path": "rootfs", "readonly": true},
   "hostname": "h",
@@ -80,6 +84,7 @@ constexpr std::string_view kEverything = R"({
     "readonlyPaths": ["/proc/sys"],
     "mountLabel": "ml",
     "personality": {"domain": "LINUX32"},
+    "memoryPolicy": {"mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_STATIC_NODES"]},
     "timeOffsets": {"monotonic": {"secs": 172800}, "boottime": {"secs": -1, "nanosecs": 7}}
   }
 })";
@@ -91,6 +96,13 @@ TEST(Decode, ReadsEveryMember) {
   EXPECT_THAT(spec.process->user.additional_gids, ElementsAre(5, 6));
   EXPECT_EQ(spec.process->rlimits[0].hard, UINT64_MAX);
   EXPECT_EQ(spec.process->oom_score_adj, -5);
+  EXPECT_EQ(spec.process->scheduler->policy, SchedulerPolicy::kDeadline);
+  EXPECT_THAT(spec.process->scheduler->flags, ElementsAre(SchedulerFlag::kResetOnFork));
+  EXPECT_EQ(spec.process->scheduler->deadline, 5'000'000u);
+  EXPECT_EQ(spec.process->io_priority->io_class, IoPriorityClass::kIdle);
+  EXPECT_EQ(spec.process->exec_cpu_affinity->final, "1");
+  EXPECT_EQ(spec.linux.memory_policy->mode, MemoryPolicyMode::kBind);
+  EXPECT_THAT(spec.linux.memory_policy->flags, ElementsAre(MemoryPolicyFlag::kStaticNodes));
   EXPECT_EQ(spec.process->env[1], "A=\xf0\x9f\x98\x80");
   EXPECT_EQ(spec.hooks.prestart[0].timeout, 3);
   EXPECT_EQ(spec.linux.namespaces[1].path, "/run/netns/a");
@@ -114,6 +126,9 @@ TEST(Decode, EncodeGivesADocumentThatDecodesToTheSame) {
   // Nothing of the source got lost: the members that differ are those with a default.
   EXPECT_THAT(json::dump(once), HasSubstr(R"("hard":18446744073709551615,"soft":0)"));
   EXPECT_THAT(json::dump(once), HasSubstr(R"("timeout":3)"));
+  EXPECT_THAT(json::dump(once), HasSubstr(R"("period":5000000)"));
+  EXPECT_THAT(json::dump(once), HasSubstr(R"("execCPUAffinity":{"initial":"0-1","final":"1"})"));
+  EXPECT_THAT(json::dump(once), HasSubstr(R"("flags":["MPOL_F_STATIC_NODES"])"));
 }
 
 TEST(Encode, SmallestDocument) {
@@ -269,6 +284,11 @@ TEST(Names, EveryTableGoesBothWays) {
   both_ways(kSeccompActions);
   both_ways(kSeccompOperators);
   both_ways(kPersonalities);
+  both_ways(kSchedulerPolicies);
+  both_ways(kSchedulerFlags);
+  both_ways(kIoPriorityClasses);
+  both_ways(kMemoryPolicyModes);
+  both_ways(kMemoryPolicyFlags);
   EXPECT_EQ(name_of(kDeviceTypes, DeviceType::kCharacter), "c");
 }
 

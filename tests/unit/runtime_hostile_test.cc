@@ -78,8 +78,7 @@ bool looked_into(const std::string& pointer) {
   static const std::vector<std::string> closed = [] {
     std::vector<std::string> problems;
     const oci::Spec spec = oci::decode_spec(json::parse(every_field(), "t"), problems);
-    std::vector<std::string> out = {"/process/execCPUAffinity"};
-    for (const std::string& name : spec.process->unsupported) out.push_back("/process/" + name);
+    std::vector<std::string> out;
     for (const std::string& name : spec.linux.unsupported) out.push_back("/linux/" + name);
     return out;
   }();

@@ -91,10 +91,11 @@ TEST(Plan, TheEnvironmentHasASlotForHomeAndTheListeners) {
   EXPECT_EQ(plan.search_path, "/b");
   EXPECT_TRUE(plan.look_up_home);
   EXPECT_EQ(plan.preserved_fds, 3u);
+  EXPECT_TRUE(plan.tell_listen_pid);
   ASSERT_EQ(plan.env.pointers.size(), 5u);
   EXPECT_STREQ(plan.env.pointers[0], "PATH=/b");
   EXPECT_STREQ(plan.env.pointers[1], "LISTEN_FDS=2");
-  EXPECT_STREQ(plan.env.pointers[2], "LISTEN_PID=1");
+  EXPECT_EQ(plan.env.pointers[2], nullptr);
   EXPECT_EQ(plan.env.pointers[3], nullptr);
   EXPECT_EQ(plan.env.pointers[4], nullptr);
 }

@@ -47,6 +47,20 @@ TEST(Sequence, NothingMayBeLeftOutOrRepeatedOrUnasked) {
   EXPECT_THROW(sequence.on(Msg::kSuccessor), Error);
 }
 
+TEST(Sequence, ASuccessorMayBeFasterThanItsAnnouncement) {
+  InitPlan plan;
+  plan.namespaces.pid_by_successor = true;
+  for (const auto& order :
+       {std::pair(Msg::kSuccessor, Msg::kReady), std::pair(Msg::kReady, Msg::kSuccessor)}) {
+    Sequence sequence{plan};
+    sequence.on(order.first);
+    EXPECT_FALSE(sequence.ready());
+    EXPECT_THROW(Sequence(sequence).on(order.first), Error);
+    sequence.on(order.second);
+    EXPECT_TRUE(sequence.ready());
+  }
+}
+
 TEST(Sequence, AFailureMayComeAtAnyTimeBeforeReady) {
   Sequence sequence{full_plan()};
   sequence.on(Msg::kFailed);
