@@ -159,13 +159,12 @@ TEST(Validate, ReportsEveryProblem) {
   spec.linux.namespaces = {{kPid, ""}, {kPid, ""}};
   spec.linux.uid_mappings = {{0, 0, 1}};
   spec.linux.sysctl = {{"net.ipv4.ip_forward", "1"}};
-  spec.linux.unsupported = {"memoryPolicy"};
   spec.mounts.push_back({"/x", "bind", std::string("/a\0b", 4), {"bind"}});
   const std::vector<std::string> problems = validate(spec).problems;
   for (const char* part : {"/hostname", "/process/cwd", "/process/args", "/process/user/uid",
                            "soft is larger", "RLIMIT_NOFILE is there twice", "unknown rlimit \"RLIMIT_X\"",
                            "namespace pid is there twice", "mount namespace is required", "id mappings need",
-                           "needs a network namespace", "/linux/memoryPolicy", "must not contain a NUL"})
+                           "needs a network namespace", "must not contain a NUL"})
     EXPECT_THAT(problems, Contains(HasSubstr(part)));
 }
 
