@@ -63,9 +63,9 @@ class ReplayTest(HostTest):
 
     def setUp(self):
         super().setUp()
-        self.id = os.urandom(32).hex()  # what podman, docker and CRI-O call their containers
+        self.ident = os.urandom(32).hex()  # what podman, docker and CRI-O call their containers
         self.prefix = []
-        self.addCleanup(lambda: self.host.run([paths.CRUN_LITE, *self.prefix, 'delete', '--force', self.id]))
+        self.addCleanup(lambda: self.host.run([paths.CRUN_LITE, *self.prefix, 'delete', '--force', self.ident]))
 
     def bundle(self, args=('/bin/sleep', '1000')):
         name = self.name('b')
@@ -113,7 +113,7 @@ class ReplayTest(HostTest):
 
     def state(self):
         """The state as callers parse it: stdout and stderr together are one JSON document."""
-        answer = self.call('state', self.id)
+        answer = self.call('state', self.ident)
         return json.loads(answer.out + answer.err)
 
     def wait_end(self, pid):

@@ -16,7 +16,7 @@ class Doors(RunTest):
         self.web = self.start_bb('sh', '-c', 'trap "exit 9" INT; echo ready; while :; do sleep 0.05; done',
                                  flags=['--name', self.name('web')], stdout=-1)
         self.assertEqual(b'ready\n', self.web.stdout.readline())
-        self.name_of_web, self.id = self.name_of_last(), self.container_id()
+        self.name_of_web, self.ident = self.name_of_last(), self.container_id()
 
     def name_of_last(self):
         return next(w for w in self.web.args if 'web' in str(w))
@@ -29,7 +29,7 @@ class Doors(RunTest):
         return Bundle(self.path(name), ['/bin/sleep', '1000'], cgroup=f'/crl-{name}')
 
     def tearDown(self):
-        self.cli('oci', 'kill', self.id, 'KILL')
+        self.cli('oci', 'kill', self.ident, 'KILL')
         self.web.wait(timeout=20)
         super().tearDown()
 
@@ -37,19 +37,19 @@ class Doors(RunTest):
         self.assert_fails(self.cli(*words), 1, f'docker\'s "{words[0]}"', 'is not in this version')
 
     def test_by_name_id_and_beginning_of_the_id(self):
-        for name in (self.name_of_web, self.id, self.id[:12]):
+        for name in (self.name_of_web, self.ident, self.ident[:12]):
             for words in (['start', name], ['kill', name], ['kill', '-s', 'INT', name]):
                 with self.subTest(words):
                     self.assert_dockers(*words)
         self.assertIsNone(self.web.poll())
 
     def test_the_oci_meaning_reaches_it_too(self):
-        self.assertEqual('running', json.loads(self.cli('state', self.id).out)['status'])
-        self.assert_ok(self.cli('kill', self.id, 'INT'))
+        self.assertEqual('running', json.loads(self.cli('state', self.ident).out)['status'])
+        self.assert_ok(self.cli('kill', self.ident, 'INT'))
         self.assertEqual(9, self.web.wait(timeout=20))
 
     def test_said_explicitly(self):
-        self.assert_ok(self.oci('kill', self.id, 'INT'))
+        self.assert_ok(self.oci('kill', self.ident, 'INT'))
         self.assertEqual(9, self.web.wait(timeout=20))
 
     def test_nobodys_name(self):
@@ -58,7 +58,7 @@ class Doors(RunTest):
 
     def test_an_oci_container_beside_it(self):
         # Its id is the beginning of the other's: a whole id means itself.
-        bundle, name = self.make_bundle(), self.id[:6]
+        bundle, name = self.make_bundle(), self.ident[:6]
         creating = self.background([paths.CRUN_LITE, 'create', '--bundle', bundle.path, name], host=self.host)
         self.assertEqual(0, creating.wait(timeout=20))
         self.assert_ok(self.cli('start', name))
@@ -78,13 +78,13 @@ class Doors(RunTest):
         self.assert_ok(self.cli('delete', '--force', name))
 
     def test_called_by_another_name(self):
-        for name, words in (('docker', ['kill', self.id, '9']), ('docker', ['create', '--bundle', 'x', 'y'])):
+        for name, words in (('docker', ['kill', self.ident, '9']), ('docker', ['create', '--bundle', 'x', 'y'])):
             link = self.path(name)
             if not os.path.lexists(link):
                 os.symlink(paths.CRUN_LITE, link)
             self.assert_fails(self.host.run([link, *words]), 1, f'docker\'s "{words[0]}"')
         os.symlink(paths.CRUN_LITE, self.path('runc'))
-        self.assert_ok(self.host.run([self.path('runc'), 'kill', self.id, 'INT']))
+        self.assert_ok(self.host.run([self.path('runc'), 'kill', self.ident, 'INT']))
         self.assertEqual(9, self.web.wait(timeout=20))
 
     def test_looking_up_makes_nothing(self):

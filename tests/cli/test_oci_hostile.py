@@ -163,18 +163,18 @@ class Documents(HostileTest):
         for verb in ('exec', 'update'):
             if 'is not in this version' in (answer := self.oci(verb, '--help').err):
                 self.skipTest(answer.strip())
-        self.id, created = self.create(self.bundle(['/bin/sleep', '1000']))
+        self.ident, created = self.create(self.bundle(['/bin/sleep', '1000']))
         self.assert_ok(created)
-        self.assert_ok(self.oci('start', self.id))
+        self.assert_ok(self.oci('start', self.ident))
 
     def exec(self, text):
-        return self.bounded('exec', '--process', self.write('process.json', text), self.id)
+        return self.bounded('exec', '--process', self.write('process.json', text), self.ident)
 
     def update(self, text, way):
         path = self.write('resources.json', text)
         if way == '-':
-            return self.bounded('update', '--resources', '-', self.id, stdin=path)
-        return self.bounded('update', '--resources=' + path, self.id)
+            return self.bounded('update', '--resources', '-', self.ident, stdin=path)
+        return self.bounded('update', '--resources=' + path, self.ident)
 
     def test_process(self):
         good = {'args': ['/bin/true'], 'cwd': '/', 'user': {'uid': 0, 'gid': 0}}

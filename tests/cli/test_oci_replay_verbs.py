@@ -23,8 +23,8 @@ class RunningTest(ReplayTest):
     def running(self, args=('/bin/sleep', '1000'), **process):
         bundle = self.bundle(args)
         bundle.config['process'].update(process)
-        self.call('create', '--bundle', bundle.write().path, '--pid-file', bundle.path / 'pid', self.id)
-        self.call('start', self.id)
+        self.call('create', '--bundle', bundle.write().path, '--pid-file', bundle.path / 'pid', self.ident)
+        self.call('start', self.ident)
         return bundle, self.pid_in(bundle.path / 'pid')
 
     def process_file(self, *args, **members):
@@ -34,7 +34,7 @@ class RunningTest(ReplayTest):
         return self.write(self.name('process'), json.dumps(document))
 
     def finish(self, pid):
-        self.call('delete', '--force', self.id)
+        self.call('delete', '--force', self.ident)
         self.assertEqual(-9, self.wait_end(pid))
 
     def log_words(self):
@@ -47,7 +47,7 @@ class Podman(RunningTest):
     env = {'XDG_RUNTIME_DIR': '', '_OCI_SYNCPIPE': '3', '_OCI_STARTPIPE': '4', '_OCI_ATTACHPIPE': '5'}
 
     def exec(self, *words, code=0):
-        return self.call(*self.log_words(), 'exec', *words, self.id, code=code)
+        return self.call(*self.log_words(), 'exec', *words, self.ident, code=code)
 
     def test_exec(self):
         _, pid = self.running()
@@ -66,7 +66,7 @@ class Podman(RunningTest):
         self.addCleanup(console.close)
         file = self.process_file('sh', '-c', 'tty; stty size', terminal=True, consoleSize={'height': 30, 'width': 100})
         execing = self.background(self.argv(*self.log_words(), 'exec', '--pid-file', self.path('exec.pid'), '--process',
-                                            file, '--detach', '--tty', '--console-socket', console.path, self.id),
+                                            file, '--detach', '--tty', '--console-socket', console.path, self.ident),
                                   host=self.host)
         terminal, _ = console.receive()
         self.addCleanup(terminal.close)
@@ -90,17 +90,17 @@ class Podman(RunningTest):
 
     def test_pause_and_resume(self):
         _, pid = self.running()
-        self.call('pause', self.id)
+        self.call('pause', self.ident)
         self.assertEqual('paused', self.state()['status'])
         self.exec('--pid-file', self.path('exec.pid'), '--process', self.process_file('true'), '--detach', code=255)
         self.assert_one_error(self.log, 'cannot exec in a paused container (use --ignore-paused to override)')
-        self.call('resume', self.id)
+        self.call('resume', self.ident)
         self.assertEqual('running', self.state()['status'])
         self.finish(pid)
 
     def test_delete_of_a_paused_one(self):
         _, pid = self.running()
-        self.call('pause', self.id)
+        self.call('pause', self.ident)
         self.finish(pid)
 
     def test_stopped(self):
@@ -109,13 +109,13 @@ class Podman(RunningTest):
         self.exec('--pid-file', self.path('exec.pid'), '--process', self.process_file('true'), '--detach', code=255)
         self.assert_one_error(self.log, 'cannot exec in a stopped container')
         for verb in ('pause', 'resume'):
-            self.call(verb, self.id, code=1)
-        self.call('delete', '--force', self.id)
+            self.call(verb, self.ident, code=1)
+        self.call('delete', '--force', self.ident)
 
     def test_update(self):
         bundle, pid = self.running()
         resources = self.write('resources.json', json.dumps({'pids': {'limit': 77}, 'cpu': {'shares': 512}}))
-        self.call('update', '--resources=' + resources, self.id)
+        self.call('update', '--resources=' + resources, self.ident)
         path = bundle.config['linux']['cgroupsPath']
         found = [p for p in (f'/sys/fs/cgroup/pids{path}/pids.max', f'/sys/fs/cgroup{path}/pids.max') if os.path.exists(p)]
         self.assertEqual('77\n', self.text(found[0]))
@@ -150,7 +150,7 @@ class Containerd(RunningTest):
     def test_exec(self):
         _, pid = self.running()
         self.call('exec', '--process', self.process_file('sh', '-c', 'echo out; echo err >&2; exit 6'), '--detach',
-                  '--pid-file', self.path('exec.pid'), self.id)
+                  '--pid-file', self.path('exec.pid'), self.ident)
         self.assertEqual(6, self.wait_end(self.pid_in(self.path('exec.pid'))))
         self.assertEqual('out\n', self.text(self.last_output))
         self.assert_empty(self.log)
@@ -158,19 +158,19 @@ class Containerd(RunningTest):
 
     def test_top(self):
         _, pid = self.running()
-        answer = self.call('ps', '--format', 'json', self.id)
+        answer = self.call('ps', '--format', 'json', self.ident)
         self.assertEqual([pid], json.loads(answer.out + answer.err))
         self.finish(pid)
 
     def test_top_of_a_stopped_one(self):
         _, pid = self.running(['/bin/true'])
         self.assertEqual(0, self.wait_end(pid))
-        self.assertEqual([], json.loads(self.call('ps', '--format', 'json', self.id).out) or [])
-        self.call('delete', self.id)
+        self.assertEqual([], json.loads(self.call('ps', '--format', 'json', self.ident).out) or [])
+        self.call('delete', self.ident)
 
     def test_update(self):
         bundle, pid = self.running()
-        self.call('update', '--resources=-', self.id, stdin=json.dumps(
+        self.call('update', '--resources=-', self.ident, stdin=json.dumps(
             {'memory': {}, 'cpu': {'shares': 256}, 'pids': {'limit': 50}, 'blockIO': {}, 'devices': None}))
         path = bundle.config['linux']['cgroupsPath']
         found = [p for p in (f'/sys/fs/cgroup/pids{path}/pids.max', f'/sys/fs/cgroup{path}/pids.max') if os.path.exists(p)]
@@ -179,16 +179,16 @@ class Containerd(RunningTest):
 
     def test_pause(self):
         _, pid = self.running()
-        self.call('pause', self.id)
+        self.call('pause', self.ident)
         self.assertEqual('paused', self.state()['status'])
-        self.call('resume', self.id)
+        self.call('resume', self.ident)
         self.finish(pid)
 
     def test_errors(self):
-        for words in (['exec', '--process', self.process_file('true'), '--detach', '--pid-file', self.path('p'), self.id],
-                      ['pause', self.id], ['resume', self.id], ['ps', '--format', 'json', self.id],
-                      ['update', '--resources=-', self.id], ['start', self.id], ['kill', self.id, '9'],
-                      ['checkpoint', '--image-path', self.path('i'), '--work-path', self.path('w'), self.id]):
+        for words in (['exec', '--process', self.process_file('true'), '--detach', '--pid-file', self.path('p'), self.ident],
+                      ['pause', self.ident], ['resume', self.ident], ['ps', '--format', 'json', self.ident],
+                      ['update', '--resources=-', self.ident], ['start', self.ident], ['kill', self.ident, '9'],
+                      ['checkpoint', '--image-path', self.path('i'), '--work-path', self.path('w'), self.ident]):
             with self.subTest(words[0]):
                 if os.path.exists(self.log):
                     os.unlink(self.log)
@@ -197,8 +197,8 @@ class Containerd(RunningTest):
 
     def test_events(self):
         _, pid = self.running()
-        events = json.loads(self.call('events', '--stats', self.id).out)
-        self.assertEqual(('stats', self.id), (events['type'], events['id']))
+        events = json.loads(self.call('events', '--stats', self.ident).out)
+        self.assertEqual(('stats', self.ident), (events['type'], events['id']))
         self.finish(pid)
 
 
@@ -212,7 +212,7 @@ class BuildKit(RunningTest):
     def test_exec(self):
         _, pid = self.running()
         result = self.call(*self.log_words(), 'exec', '--process', self.process_file('sh', '-c', 'cat; exit 9'),
-                           '--pid-file', self.path('pidfile'), self.id, code=9, stdin='typed\n')
+                           '--pid-file', self.path('pidfile'), self.ident, code=9, stdin='typed\n')
         self.assertEqual(('typed\n', ''), (result.out, result.err))
         self.pid_in(self.path('pidfile'))
         self.finish(pid)
@@ -220,7 +220,7 @@ class BuildKit(RunningTest):
     def test_exec_that_is_cancelled(self):
         _, pid = self.running()
         running = self.background(self.argv('exec', '--process', self.process_file('sleep', '1000'), '--pid-file',
-                                            self.path('pidfile'), self.id), host=self.host, stdout=subprocess.DEVNULL)
+                                            self.path('pidfile'), self.ident), host=self.host, stdout=subprocess.DEVNULL)
         self.wait_for(self.path('pidfile'))
         os.kill(self.pid_in(self.path('pidfile')), 9)
         self.assertEqual(137, running.wait(timeout=20))
@@ -232,7 +232,7 @@ class Crio(RunningTest):
 
     def test_update(self):
         bundle, pid = self.running()
-        self.call('update', '--resources', '-', self.id, stdin=json.dumps({'pids': {'limit': 60}}))
+        self.call('update', '--resources', '-', self.ident, stdin=json.dumps({'pids': {'limit': 60}}))
         path = bundle.config['linux']['cgroupsPath']
         found = [p for p in (f'/sys/fs/cgroup/pids{path}/pids.max', f'/sys/fs/cgroup{path}/pids.max') if os.path.exists(p)]
         self.assertEqual('60\n', self.text(found[0]))
@@ -240,15 +240,15 @@ class Crio(RunningTest):
 
     def test_exec(self):
         _, pid = self.running()
-        self.assertEqual('1\n', self.call('exec', '--process', self.process_file('sh', '-c', 'echo $MARK'), self.id).out)
+        self.assertEqual('1\n', self.call('exec', '--process', self.process_file('sh', '-c', 'echo $MARK'), self.ident).out)
         self.finish(pid)
 
     def test_readiness_while_it_ends(self):
         _, pid = self.running()
-        self.call('kill', self.id, '9')
+        self.call('kill', self.ident, '9')
         wait_until(lambda: self.state()['status'] == 'stopped', 'the end')
         self.assertEqual(-9, self.wait_end(pid))
-        self.call('delete', '--force', self.id)
+        self.call('delete', '--force', self.ident)
 
 
 class CrioJoined(Crio):
