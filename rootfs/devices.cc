@@ -114,11 +114,12 @@ Status make_devices(const RootedDir& root, const RootfsPlan& plan, Note& note) {
 Status make_links(const RootedDir& root, const RootfsPlan& plan, Note& note) {
   Directories directories(root);
   for (const LinkOp& link : plan.links) {
+    if (link.rule == LinkRule::kIfThere && !root.open(link.target.c_str(), O_PATH).ok()) continue;
     note.set(link.path);
     Result<int> dir = directories.of(link.path);
     if (!dir.ok()) return dir.status();
     Status st = sys::symlink_at(link.target.c_str(), *dir, name_of(link.path));
-    if (st.error() == EEXIST && link.replace) {
+    if (st.error() == EEXIST && link.rule == LinkRule::kReplace) {
       st = sys::unlink_at(*dir, name_of(link.path));
       if (st.ok()) st = sys::symlink_at(link.target.c_str(), *dir, name_of(link.path));
     }

@@ -79,10 +79,16 @@ struct DeviceOp {
   gid_t gid = 0;
 };
 
+enum class LinkRule {
+  kLeave,    // what stands there stays
+  kReplace,  // /dev/ptmx: what stands there is removed first
+  kIfThere,  // /dev/core: only where this kernel has what it leads to
+};
+
 struct LinkOp {
   std::string target;
   std::string path;
-  bool replace = false;  // /dev/ptmx: what stands there is removed first
+  LinkRule rule = LinkRule::kLeave;
 };
 
 struct RootfsPlan {

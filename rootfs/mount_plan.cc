@@ -46,15 +46,18 @@ constexpr DefaultDevice kDefaultDevices[] = {
     {"/dev/random", 1, 8}, {"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0},
 };
 
-// runtime-linux.md, Dev symbolic links.
+// runtime-linux.md, Dev symbolic links; /dev/core as runc and crun have it.
 constexpr struct {
   const char* target;
   const char* path;
-  bool replace;
+  LinkRule rule;
 } kLinks[] = {
-    {"/proc/self/fd", "/dev/fd", false},       {"/proc/self/fd/0", "/dev/stdin", false},
-    {"/proc/self/fd/1", "/dev/stdout", false}, {"/proc/self/fd/2", "/dev/stderr", false},
-    {"/proc/kcore", "/dev/core", false},       {"pts/ptmx", "/dev/ptmx", true},
+    {"/proc/self/fd", "/dev/fd", LinkRule::kLeave},
+    {"/proc/self/fd/0", "/dev/stdin", LinkRule::kLeave},
+    {"/proc/self/fd/1", "/dev/stdout", LinkRule::kLeave},
+    {"/proc/self/fd/2", "/dev/stderr", LinkRule::kLeave},
+    {"/proc/kcore", "/dev/core", LinkRule::kIfThere},
+    {"pts/ptmx", "/dev/ptmx", LinkRule::kReplace},
 };
 
 constexpr struct {
@@ -303,7 +306,7 @@ void add_devices(RootfsPlan& plan, const oci::Spec& spec) {
     else
       plan.devices.push_back(std::move(op));
   }
-  for (const auto& link : kLinks) plan.links.push_back({link.target, link.path, link.replace});
+  for (const auto& link : kLinks) plan.links.push_back({link.target, link.path, link.rule});
 }
 
 bool brings_its_own_dev(const RootfsPlan& plan) {
