@@ -4,6 +4,7 @@ kernel has not got."""
 import os
 import pathlib
 
+from support import paths
 from support.cgroups import MEBIBYTE, ON_V2, UNIFIED, CgroupTest, directory
 
 DISK = next((path.read_text().strip() for path in sorted(pathlib.Path('/sys/block').glob('*/dev'))
@@ -135,6 +136,8 @@ class SmallMemory(CgroupTest):
     SMALLEST = 512 << 10 if ON_V2 else MEBIBYTE
 
     def test_run(self):
+        if paths.SANITIZED:
+            self.skipTest('AddressSanitizer alone takes more')
         bundle = self.bundle().sh('echo started')
         bundle.config['linux']['resources']['memory'] = {'limit': self.SMALLEST, 'swap': self.SMALLEST}
         bundle.config['linux']['namespaces'].append({'type': 'cgroup'})

@@ -9,14 +9,13 @@ from support.harness import RuntimeTest, paths, probe, process
 
 # A document is at most 4 MiB. The limit is on addresses, because a peak of resident memory would count the Python
 # that forked; AddressSanitizer needs terabytes of them.
-SANITIZED = 'asan' in paths.BUILD.name
 MOST_MEMORY = 96 << 20
 MOST_SECONDS = 30  # most of it for a machine that does other things too; without a bound these take minutes or for ever
 MOST_MESSAGE = 10_000
 
 
 def limit_memory():
-    if not SANITIZED:
+    if not paths.SANITIZED:
         resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
 
 
