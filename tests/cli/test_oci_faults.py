@@ -67,18 +67,21 @@ class Concurrency(FaultTest):
         bundle = self.bundle(['/bin/sleep', '1000'])
         # The hook ends when the test says so: no machine is too slow for it.
         bundle.config['hooks'] = {'createRuntime': [{'path': '/bin/sh', 'args': [
-            'sh', '-c', f'cat > {self.path("hook")}; while [ ! -e {self.path("go")} ]; do sleep 0.02; done']}]}
+            'sh', '-c', f'cat > {self.path("said")}; mv {self.path("said")} {self.path("hook")}; '
+                        f'while [ ! -e {self.path("go")} ]; do sleep 0.02; done']}]}
         bundle.write()
         name = self.container()
         creating = self.background([*self._oci_argv(), 'create', '--bundle', bundle.path, name],
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until(lambda: os.path.exists(self.path('hook')), 'the hook')
-        state = self.state(name)
-        self.assertEqual('creating', state['status'])
+        with open(self.path('hook'), encoding='utf-8') as f:
+            init = json.load(f)['pid']
+        self.assertTrue(process.alive(init))
+        self.assertEqual('creating', self.state(name)['status'])
         self.assert_fails(self.oci('delete', name), 1, f'cannot delete container {name} that is not stopped: creating')
         self.assert_fails(self.oci('start', name), 1)
         deleting = self.background([*self._oci_argv(), 'delete', '--force', name])
-        wait_until(lambda: not process.alive(state['pid']), 'the end of the init')
+        wait_until(lambda: not process.alive(init), 'the end of the init')
         self.write('go', '')
         self.assertEqual(0, deleting.wait(timeout=10))
         self.assertEqual(1, creating.wait(timeout=10))
