@@ -2,7 +2,7 @@
 """What the tests of mounts share: mountinfo as a table, bundles with further mounts, a machine with mounts of its own."""
 import re
 
-from support.harness import RuntimeTest, run
+from support.harness import RuntimeTest, process, run
 
 
 class Mounts:
@@ -44,7 +44,7 @@ class MountTest(RuntimeTest):
         """run in a mount namespace of its own, where the script has mounted something first."""
         argv = [*self._oci_argv(), 'run', '--bundle', bundle.path, *options, self.container()]
         return run(['unshare', '-m', '--propagation', 'private', 'sh', '-ec', script + '\nexec "$@"', 'sh', *argv],
-                   cwd=self.scratch)
+                   cwd=self.scratch, env=process.NO_LEAK_CHECK)
 
     def mounts_of(self, result):
         self.assert_ok(result)

@@ -331,10 +331,9 @@ class KilledAtEveryCall(HostileTest):
             self.skipTest('strace is not installed')
 
     def strace(self, options, *words):
-        env = {**os.environ, 'ASAN_OPTIONS': 'detect_leaks=0'}
         return subprocess.run(['strace', '-o', self.path('trace'), *options, *self._oci_argv(), *map(str, words)],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env,
-                              timeout=DEADLINE, check=False).returncode
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              env=process.NO_LEAK_CHECK, timeout=DEADLINE, check=False).returncode
 
     def test_detached(self):
         name = self.running(self.bundle(['/bin/sleep', '1000']))

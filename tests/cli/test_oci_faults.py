@@ -11,10 +11,6 @@ import time
 
 from support.harness import DEADLINE, RuntimeTest, probe, process, wait_until
 
-# At its end a sanitized program is stopped with ptrace by its own LeakSanitizer, which waits for ever when somebody
-# else (a storm of SIGSTOP) stops the program too.
-NO_LEAK_CHECK = {**os.environ, 'ASAN_OPTIONS': 'detect_leaks=0'}
-
 
 class FaultTest(RuntimeTest):
 
@@ -164,7 +160,7 @@ class Signals(FaultTest):
             sent = 0
             for _ in range(10):
                 started = self.background([*self._oci_argv(), 'run', '--bundle', bundle.path, self.container()],
-                                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=NO_LEAK_CHECK)
+                                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=process.NO_LEAK_CHECK)
                 sent += self.storm(started, signals)
                 self.assertEqual((7, b'begun\nended\n'), (started.returncode, started.stdout.read()))
             self.assertGreater(sent, 100)
@@ -174,7 +170,7 @@ class Signals(FaultTest):
         for _ in range(10):
             name = self.container()
             for words in (['create', '--bundle', bundle.path, name], ['start', name], ['delete', '--force', name]):
-                started = self.background([*self._oci_argv(), *words], stdout=subprocess.DEVNULL, env=NO_LEAK_CHECK,
+                started = self.background([*self._oci_argv(), *words], stdout=subprocess.DEVNULL, env=process.NO_LEAK_CHECK,
                                           stderr=subprocess.PIPE if words[0] == 'delete' else subprocess.DEVNULL)
                 self.storm(started, [signal.SIGSTOP, signal.SIGCONT, signal.SIGWINCH, signal.SIGCHLD])
                 self.assertEqual(0, started.returncode, words)

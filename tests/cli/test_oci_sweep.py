@@ -8,9 +8,6 @@ import subprocess
 
 from support.harness import DEADLINE, RuntimeTest, probe, process, wait_until
 
-# LeakSanitizer would want to be the tracer itself.
-NO_LEAK_CHECK = {**os.environ, 'ASAN_OPTIONS': 'detect_leaks=0'}
-
 
 class Sweep(RuntimeTest):
     own_only = True
@@ -25,7 +22,7 @@ class Sweep(RuntimeTest):
         # The container's stdio must not hold a pipe of ours open.
         with open(self.path('err'), 'wb') as err:
             return subprocess.run(['strace', '-o', self.path('trace'), *options, *self._oci_argv(), *map(str, words)],
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err, env=NO_LEAK_CHECK,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err, env=process.NO_LEAK_CHECK,
                                   timeout=DEADLINE, check=False).returncode
 
     def points(self, *words):
@@ -53,6 +50,24 @@ class Sweep(RuntimeTest):
     def containers_processes(self):
         process.reap_orphans()
         return [process.describe(p) for p in process.descendants() if process.alive(p)]
+
+    def test_a_parent_cgroup_that_goes_while_it_is_read(self):
+        """The end of another container removed it between our open and our read."""
+        if not os.path.isdir('/sys/fs/cgroup/cpuset'):
+            self.skipTest('only cpuset of cgroup v1 is read before the cgroup is ours')
+        bundle, name = self.bundle(['/bin/sleep', '1000']), self.container()
+        parent = f'/crl-{self.token}p'
+        bundle.config['linux']['cgroupsPath'] = f'{parent}/x'
+        file = f'/sys/fs/cgroup/cpuset{parent}/cpuset.mems'
+        self.assertEqual(0, self.strace(['-P', file, '-e', 'trace=read', '-e', 'inject=read:error=ENODEV:when=1'],
+                                        'create', '--bundle', bundle.write().path, name), self.read_error())
+        with open(self.path('trace'), encoding='utf-8') as f:
+            self.assertIn('ENODEV', f.read())
+        self.assert_clean_after_force(name, 'a removed parent')
+
+    def read_error(self):
+        with open(self.path('err'), encoding='utf-8') as f:
+            return f.read()
 
     def test_create_killed(self):
         bundle = self.bundle(['/bin/sleep', '1000'])
