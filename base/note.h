@@ -37,7 +37,7 @@ class FixedText {
     const size_t room = N - 1 - size_;
     if (part.size() > room) truncated_ = true;
     const size_t length = part.size() < room ? part.size() : room;
-    std::memcpy(text_ + size_, part.data(), length);
+    if (length) std::memcpy(text_ + size_, part.data(), length);  // an empty view may have no data
     size_ += length;
     text_[size_] = 0;
   }

@@ -67,6 +67,17 @@ sys::Status remove_below(int parent, const std::string& name, int depth) {
   return sys::unlink_at(parent, name.c_str(), AT_REMOVEDIR);
 }
 
+// Whether it is still there: of a cgroup that was removed since it was opened the files say ENODEV.
+bool prepare(int dir, int parent, const std::function<void(int dir, int parent)>& each) {
+  try {
+    each(dir, parent);
+    return true;
+  } catch (const SysError& error) {
+    if (error.error() == ENODEV) return false;
+    throw;
+  }
+}
+
 // One attempt of make_cgroup: nothing when a parent was removed under our hands.
 std::optional<MadeCgroup> try_make(int root, const std::vector<std::string>& components,
                                    const std::string& path,
@@ -87,7 +98,7 @@ std::optional<MadeCgroup> try_make(int root, const std::vector<std::string>& com
     if (dir.error() == ENOENT) return std::nullopt;
     UniqueFd opened = check(std::move(dir), "open cgroup ", path);
     if (made.ok() && i + 1 < components.size()) set_mark(opened.get(), kParentNames, "1");
-    each(opened.get(), parent);
+    if (!prepare(opened.get(), parent, each)) return std::nullopt;
     current = {.dir = std::move(opened), .made = made.ok()};
   }
   undo.commit();
