@@ -2,6 +2,7 @@
 """Faults: many callers at once, a runtime that is killed at any of its system calls, calls that fail, damaged records,
 reused pids, and containers that want to write the runtime's own binary."""
 import collections
+import collections
 import hashlib
 import json
 import os
