@@ -33,6 +33,6 @@ std::vector<std::string> caller_names();
 // Throws Error(kUsage) for an unknown caller or an option that it has no use for, Error(kConfig) with the
 // position for a file that cannot be read as what it should be, Error(kExists) for one that is somebody
 // else's and cannot be added to.
-CallerSetup setup_of(std::string_view caller, const CallerOptions& options, const ExistingFile& existing);
+CallerSetup setup_of(std::string_view name, const CallerOptions& options, const ExistingFile& existing);
 
 }  // namespace crunlite::cmd
