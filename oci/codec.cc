@@ -70,7 +70,7 @@ Device decode_device(const Reader& at) {
 }
 
 std::string decode_propagation(const Reader& at) {
-  const std::string value = at.get<std::string>("rootfsPropagation", "");
+  std::string value = at.get<std::string>("rootfsPropagation", "");
   const bool known =
       value.empty() || std::ranges::find(kRootfsPropagations, value) != std::end(kRootfsPropagations);
   // The recursive forms are what runc's callers write; the specification lists the plain ones.

@@ -127,7 +127,7 @@ Cgroup Cgroup::create(const CgroupPlan& plan) {
       made = make_cgroup(root.get(), where.path, prepare_level(where, v2_alone));
     } catch (const SysError& error) {
       if (may_do_without(plan, where, error.error())) continue;
-      Error refused = error;
+      SysError refused = error;
       if (plan.rootless && is_refusal(error.error())) refused.with_remedy(kDelegation);
       throw refused;
     }
@@ -202,6 +202,7 @@ int Cgroup::clone_fd() const {
 }
 
 bool Cgroup::placed_by_clone() const {
+  if (pids_zero_pending_) return false;  // join() writes it
   const auto in_v2 = [](const Place& place) { return place.where.v2; };
   return std::all_of(places_.begin(), places_.end(), in_v2) && clone_fd() >= 0;
 }
@@ -246,15 +247,14 @@ void Cgroup::thaw() {
 }
 
 bool is_frozen(const CgroupPlan& plan) {
-  for (const CgroupHierarchy& where : plan.hierarchies) {
-    if (!where.v2 && !has(where, "freezer")) continue;
+  return std::any_of(plan.hierarchies.begin(), plan.hierarchies.end(), [](const CgroupHierarchy& where) {
+    if (!where.v2 && !has(where, "freezer")) return false;
     const sys::Result<UniqueFd> root =
         sys::open_at(AT_FDCWD, where.mount_point.c_str(), O_RDONLY | O_DIRECTORY);
-    if (!root.ok()) continue;  // not mounted here: whoever froze it was elsewhere
+    if (!root.ok()) return false;  // not mounted here: whoever froze it was elsewhere
     const sys::Result<UniqueFd> dir = open_cgroup(root->get(), where.path);
-    if (dir.ok() && place_is_frozen(dir->get(), where.v2)) return true;
-  }
-  return false;
+    return dir.ok() && place_is_frozen(dir->get(), where.v2);
+  });
 }
 
 bool Cgroup::frozen() const {
