@@ -75,7 +75,7 @@ sys::Exit stay_with(Child& init, SignalQueue& signals, TerminalProxy* proxy, Not
     if (proxy) proxy->move(events);
     if (events[own].revents)
       if (const std::optional<int> signal = signals.next()) handle_signal(*signal, init, proxy);
-    if (events[own + 2].revents) notify->read(init.pid());
+    if (notify && events[own + 2].revents) notify->read(init.pid());
     if (events[own + 1].revents) break;
   }
   const sys::Exit exit = init.wait();
