@@ -9,7 +9,7 @@ namespace {
 
 struct Found {
   Record record;
-  oci::Status status;
+  oci::Status status = oci::Status::kStopped;
 };
 
 Found find(const Ref& container) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/plan_process.h"
 
-#include <linux/ioprio.h>
 #include <sys/personality.h>
 
 #include <algorithm>
@@ -65,9 +64,12 @@ SchedulerPlan plan_scheduler(const oci::Scheduler& scheduler) {
   return plan;
 }
 
+// ioprio_set(2): the class stands above the priority. The kernel's header is C only.
+constexpr int kIoPriorityClassShift = 13;
+
 IoPriorityPlan plan_io_priority(const oci::IoPriority& priority) {
   const std::string_view name = oci::name_of(oci::kIoPriorityClasses, priority.io_class);
-  return {.value = IOPRIO_PRIO_VALUE(static_cast<int>(priority.io_class), priority.priority),
+  return {.value = (static_cast<int>(priority.io_class) << kIoPriorityClassShift) | priority.priority,
           .name = cat(name, " ", priority.priority)};
 }
 

@@ -20,7 +20,7 @@ json::Object process_state(const oci::State& state, pid_t pid, const std::string
 
 std::string receiver_of(const std::optional<oci::Seccomp>& profile, const oci::Annotations& annotations) {
   if (profile && !profile->listener_path.empty()) return profile->listener_path;
-  const std::string path = oci::annotation(annotations, oci::kSeccompReceiver);
+  std::string path = oci::annotation(annotations, oci::kSeccompReceiver);
   if (!path.empty() && !path.starts_with('/'))
     throw Error(ErrorKind::kConfig, "annotation ", oci::kSeccompReceiver, ": must be an absolute path, is ",
                 quote(path));

@@ -109,7 +109,7 @@ bool trustworthy(int fd, mode_t type) {
 std::optional<SeccompProgram> load(int dir, const Hash& key) {
   const sys::Result<UniqueFd> file = sys::open_at(dir, hex(key).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   if (!file.ok() || !trustworthy(file->get(), S_IFREG)) return std::nullopt;
-  constexpr size_t kLimit = sizeof(Header) + 2 * BPF_MAXINSNS * sizeof(sock_filter);
+  constexpr size_t kLimit = sizeof(Header) + size_t{2} * BPF_MAXINSNS * sizeof(sock_filter);
   const std::string content = read_fd(file->get(), "seccomp cache", kLimit);
   Header header{};
   if (content.size() < sizeof header) return std::nullopt;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the kernel treats the container's process beside others: its turn on the CPU and at the disk, and where
 // its memory comes from. Before the capabilities are dropped (CAP_SYS_NICE).
-#include <linux/ioprio.h>
 #include <sys/syscall.h>
 
 #include <climits>
@@ -18,6 +17,12 @@ sys::Status apply_scheduler(pid_t pid, const SchedulerPlan& scheduler) {
 }  // namespace crunlite::runtime
 
 namespace crunlite::runtime::steps {
+namespace {
+
+// IOPRIO_WHO_PROCESS of ioprio_set(2). Its header names a parameter `class`, which C++ cannot read.
+constexpr int kIoPriorityOfProcess = 1;
+
+}  // namespace
 
 Status set_scheduler(Init& init) {
   if (!init.plan.scheduler || scheduled_by_parent(init.plan)) return sys::kOk;
@@ -29,7 +34,7 @@ Status set_io_priority(Init& init) {
   if (!init.plan.io_priority) return sys::kOk;
   init.note.set(init.plan.io_priority->name);
   const int value = init.plan.io_priority->value;
-  return ::syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, value) == -1 ? sys::fail() : sys::kOk;
+  return ::syscall(SYS_ioprio_set, kIoPriorityOfProcess, 0, value) == -1 ? sys::fail() : sys::kOk;
 }
 
 Status set_memory_policy(Init& init) {

@@ -3,7 +3,6 @@
 // line make together.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <linux/ioprio.h>
 #include <sched.h>
 
 #include "base/error.h"
@@ -170,7 +169,7 @@ TEST(ExecPlan, PrioritiesAreTheKernelsNumbers) {
   EXPECT_EQ(plan.scheduler->attributes.policy, 6u);  // SCHED_DEADLINE
   EXPECT_EQ(plan.scheduler->attributes.flags, 3u);
   EXPECT_EQ(plan.scheduler->attributes.period, 30u);
-  EXPECT_EQ(plan.io_priority->value, 3 << IOPRIO_CLASS_SHIFT | 3);
+  EXPECT_EQ(plan.io_priority->value, (3 << 13) | 3);
 }
 
 TEST(ExecPlan, MemoryPolicyHasItsFlagsInTheMode) {
