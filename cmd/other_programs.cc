@@ -24,8 +24,12 @@ std::string find_own_program(const std::string& name) {
   const std::string directory = self.substr(0, self.rfind('/'));
   const std::string candidates[] = {cat(directory, "/../libexec/crun-lite/", name),
                                     cat(directory, "/", name)};
-  for (const std::string& path : candidates)
-    if (sys::stat_at(AT_FDCWD, path.c_str(), 0).ok()) return path;
+  for (const std::string& path : candidates) {
+    const sys::Result<struct stat> st = sys::stat_at(AT_FDCWD, path.c_str(), 0);
+    if (st.ok()) return path;
+    // In root's own directory: "not there" would be a guess.
+    if (st.error() == EACCES) throw SysError(EACCES, "start ", path);
+  }
   throw Error(ErrorKind::kUnsupported, "the program ", name, " is not there (looked for ", candidates[0],
               " and ", candidates[1], ")")
       .with_remedy("install crun-lite whole: `ninja -C build install`");
