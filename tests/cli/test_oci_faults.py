@@ -12,10 +12,6 @@ import time
 
 from support.harness import DEADLINE, RuntimeTest, probe, process, wait_until
 
-# At its end a sanitized program is stopped with ptrace by its own LeakSanitizer, which waits for ever when somebody
-# else (strace, a storm of SIGSTOP) stops the program too.
-NO_LEAK_CHECK = {**os.environ, 'ASAN_OPTIONS': 'detect_leaks=0'}
-
 
 class FaultTest(RuntimeTest):
 
@@ -165,7 +161,7 @@ class Signals(FaultTest):
             sent = 0
             for _ in range(10):
                 started = self.background([*self._oci_argv(), 'run', '--bundle', bundle.path, self.container()],
-                                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=NO_LEAK_CHECK)
+                                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=process.NO_LEAK_CHECK)
                 sent += self.storm(started, signals)
                 self.assertEqual((7, b'begun\nended\n'), (started.returncode, started.stdout.read()))
             self.assertGreater(sent, 100)
@@ -175,13 +171,13 @@ class Signals(FaultTest):
         for _ in range(10):
             name = self.container()
             for words in (['create', '--bundle', bundle.path, name], ['start', name], ['delete', '--force', name]):
-                started = self.background([*self._oci_argv(), *words], stdout=subprocess.DEVNULL, env=NO_LEAK_CHECK,
+                started = self.background([*self._oci_argv(), *words], stdout=subprocess.DEVNULL,
+                                          env=process.NO_LEAK_CHECK,
                                           stderr=subprocess.PIPE if words[0] == 'delete' else subprocess.DEVNULL)
                 self.storm(started, [signal.SIGSTOP, signal.SIGCONT, signal.SIGWINCH, signal.SIGCHLD])
                 self.assertEqual(0, started.returncode, words)
             process.reap_orphans()
             self.assertEqual([], self.records())
-
 
     def test_a_terminals_signals_do_not_end_brief_commands(self):
         """Ctrl-C under buildah reaches its `state` and `delete` too."""
@@ -216,8 +212,8 @@ class Sweep(FaultTest):
         # The container's stdio must not hold a pipe of ours open.
         with open(self.path('err'), 'wb') as err:
             return subprocess.run(['strace', '-o', self.path('trace'), *options, *self._oci_argv(), *map(str, words)],
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err, env=NO_LEAK_CHECK,
-                                  timeout=DEADLINE, check=False).returncode
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err,
+                                  env=process.NO_LEAK_CHECK, timeout=DEADLINE, check=False).returncode
 
     def points(self, *words):
         """(call, n) for an even sample of the system calls of a run that succeeds."""
@@ -241,6 +237,24 @@ class Sweep(FaultTest):
     def containers_processes(self):
         process.reap_orphans()
         return [process.describe(p) for p in process.descendants() if process.alive(p)]
+
+    def test_a_parent_cgroup_that_goes_while_it_is_read(self):
+        """The end of another container removed it between our open and our read."""
+        if not os.path.isdir('/sys/fs/cgroup/cpuset'):
+            self.skipTest('only cpuset of cgroup v1 is read before the cgroup is ours')
+        bundle, name = self.bundle(['/bin/sleep', '1000']), self.container()
+        parent = f'/crl-{self.token}p'
+        bundle.config['linux']['cgroupsPath'] = f'{parent}/x'
+        file = f'/sys/fs/cgroup/cpuset{parent}/cpuset.mems'
+        self.assertEqual(0, self.strace(['-P', file, '-e', 'trace=read', '-e', 'inject=read:error=ENODEV:when=1'],
+                                        'create', '--bundle', bundle.write().path, name), self.read_error())
+        with open(self.path('trace'), encoding='utf-8') as f:
+            self.assertIn('ENODEV', f.read())
+        self.assert_clean_after_force(name, 'a removed parent')
+
+    def read_error(self):
+        with open(self.path('err'), encoding='utf-8') as f:
+            return f.read()
 
     def test_create_killed(self):
         bundle = self.bundle(['/bin/sleep', '1000'])

@@ -10,6 +10,10 @@ import time
 PR_SET_CHILD_SUBREAPER = 36
 LIBC = ctypes.CDLL(None, use_errno=True)
 
+# For what runs under strace or a storm of SIGSTOP: at its end a sanitized program is stopped with ptrace by its own
+# LeakSanitizer, which gives up, or waits for ever, when somebody else does so too.
+NO_LEAK_CHECK = {**os.environ, 'ASAN_OPTIONS': 'detect_leaks=0'}
+
 
 def become_subreaper():
     """From here on orphans of our descendants become our children."""
