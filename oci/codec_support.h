@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the codec_*.cc files share: small helpers over json::Reader for decoding, and Members, which builds an
+// What the codec files share: small helpers over json::Reader for decoding, and Members, which builds an
 // object member by member and leaves out what the specification lets be absent. Internal to oci/.
 #pragma once
 
@@ -106,6 +106,13 @@ class Members {
   }
   Members& strings(std::string_view key, const std::vector<std::string>& values) {
     return values.empty() ? *this : always(key, Array(values.begin(), values.end()));
+  }
+  Members& number(std::string_view key, int64_t value) { return value ? always(key, value) : *this; }
+  // As the image-spec has them: {"5000/tcp": {}}.
+  Members& set(std::string_view key, const std::vector<std::string>& names) {
+    Object out;
+    for (const std::string& name : names) out.add(name, Object());
+    return object(key, std::move(out));
   }
   Members& map(std::string_view key, const std::map<std::string, std::string>& values) {
     Object out;
