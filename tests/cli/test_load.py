@@ -10,7 +10,7 @@ import stat
 import subprocess
 import tarfile
 
-from support.harness import ScratchTest, paths, run, unittest
+from support.harness import ScratchTest, paths, process, run, unittest
 from support.images import Image, compress, digest, directory, member, symlink, tar
 
 ROUNDS = int(os.environ.get('CRUN_LITE_KILL_POINTS', '25'))
@@ -260,8 +260,7 @@ class Faults(LoadTest):
             self.skipTest('strace is not installed')
         image = self.image()
         path = self.archive(image, 'a:1')
-        # LeakSanitizer cannot work under ptrace.
-        env = {**os.environ, 'ASAN_OPTIONS': 'detect_leaks=0'}
+        env = process.NO_LEAK_CHECK
         # Which system calls one load makes, and then one kill at a spread of them.
         trace = self.path('trace')
         argv = [paths.CRUN_LITE_IMAGE, '--store', self.path('first'), 'load', '-i', path]

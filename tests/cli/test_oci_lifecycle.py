@@ -319,7 +319,7 @@ class Spec(RuntimeTest):
         v1 = os.path.isdir('/sys/fs/cgroup/memory')
         self.assertEqual(0 if v1 else 1, [n['type'] for n in config['linux']['namespaces']].count('cgroup'))
         config['process'].update(terminal=False, args=['echo', 'fine'])
-        config['linux']['cgroupsPath'] = f'/crl-test/{self.name()}'
+        config['linux']['cgroupsPath'] = f'/{self.name()}'
         bundle.config = config
         bundle.write()
         result = self.run_bundle(bundle)

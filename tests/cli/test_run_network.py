@@ -106,7 +106,7 @@ class Bundles(RunTest):
         config = json.loads(self.on_host('cat', f'{bundle}/config.json'))
         script = config['process']['args']
         script[-1] = script[-1].replace('exec sleep 1000', 'true')
-        config['linux']['cgroupsPath'] = f'/crl-test/{self.name("peer")}'
+        config['linux']['cgroupsPath'] = f'/{self.name("peer")}'
         copy = self.path(f'bundle-{runtime}')
         os.makedirs(copy)
         self.write(f'bundle-{runtime}/config.json', json.dumps(config))
