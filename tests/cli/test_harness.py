@@ -4,6 +4,7 @@ look for is made here on purpose and must be found."""
 import json
 import os
 import pathlib
+import stat
 import subprocess
 import textwrap
 
@@ -135,3 +136,11 @@ class Counting(ScratchTest):
         after = machine.snapshot()
         self.assertTrue(any('crl-mount' in m for m in after['mount'] - before['mount']))
         self.assertTrue(probe.mounts(self.token))
+        self.assertTrue(any(n.startswith('/dev/null crw-rw-rw- 0:0') for n in after['node']))
+
+    def test_a_node_of_another_owner_is_seen(self):
+        path = self.path('null')
+        os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+        self.assertEqual({f'{path} crw------- 0:0'}, machine.nodes([path, self.path('missing')]))
+        os.chown(path, 100000, 100000)
+        self.assertEqual({f'{path} crw------- 100000:100000'}, machine.nodes([path]))
