@@ -4,8 +4,10 @@ look for is made here on purpose and must be found."""
 import json
 import os
 import pathlib
+import shutil
 import stat
 import subprocess
+import tempfile
 import textwrap
 
 from support import gtest, machine, paths, probe
@@ -87,6 +89,18 @@ class Machines(HostTest):
         fetch = ['busybox', 'wget', '-q', '-O', '-', 'http://192.0.2.2/']
         wait_until(lambda: self.host.run(fetch).out == 'over the cable\n', 'the page comes over the cable')
         self.assertNotEqual(0, run([*fetch[:2], '-T', '1', *fetch[2:]]).code)  # not from the machine itself
+
+    def test_what_other_tests_mount_is_not_on_it(self):
+        other = tempfile.mkdtemp(prefix=f'crl.{self.token}.other')
+        self.addCleanup(shutil.rmtree, other)
+        run(['mount', '-t', 'tmpfs', 'other', other], check=True)
+        try:
+            machine_of_its_own = self.machine()
+        finally:
+            run(['umount', other], check=True)
+        os.rmdir(other)
+        os.mkdir(other)
+        self.assertEqual([], machine_of_its_own.changes())
 
     def test_it_dies_with_its_test(self):
         machine_of_its_own = Host(self.scratch)

@@ -249,7 +249,7 @@ TEST(Hostile, MutatedValues) {
                                     "..",
                                     "/",
                                     "a/b",
-                                    std::string(100'000, 'x'),
+                                    std::string(5'000, 'x'),
                                     "-1",
                                     "\x7f\x1b[2J",
                                     0,
@@ -272,7 +272,6 @@ TEST(Hostile, MutatedValues) {
   walk(json::parse(every_field(), "t"),
        [&](const std::string& pointer, const json::Value&, const Rebuild& with) {
          for (const json::Value& value : replacements) {
-           if (testing::Test::HasFailure()) return;
            if (testing::Test::HasFailure()) return;
            (void)accepts(json::dump(with(value)));
            if (testing::Test::HasFailure()) FAIL() << pointer << " = " << json::dump(value).substr(0, 100);
