@@ -5,6 +5,7 @@
 
 #include "rootfs/bind.h"
 #include "rootfs/copy_up.h"
+#include "rootfs/instance.h"
 #include "rootfs/mount_target.h"
 
 namespace crunlite::rootfs {
@@ -24,12 +25,17 @@ Status check_not_in_proc(int target, const MountOp& op, Note& note) {
   return Status(EPERM);
 }
 
-// Propagation and recursive attributes of what has just been mounted.
+// Propagation and recursive attributes.
+Status change_tree(int mounted, const MountOp& op) {
+  if (op.recursive.empty() && op.propagation.empty()) return sys::kOk;
+  return change_mount(mounted, {}, op.recursive, op.propagation.data(), op.propagation.size());
+}
+
+// Of what has just been mounted.
 Status change_mounted(const RootedDir& root, const MountOp& op) {
   if (op.recursive.empty() && op.propagation.empty()) return sys::kOk;
   Result<UniqueFd> mounted = root.open(op.destination.c_str(), O_PATH);
-  if (!mounted.ok()) return mounted.status();
-  return change_mount(mounted->get(), {}, op.recursive, op.propagation.data(), op.propagation.size());
+  return mounted.ok() ? change_tree(mounted->get(), op) : mounted.status();
 }
 
 Status copy_up_into(const RootedDir& root, const MountOp& op, int hidden) {
@@ -39,8 +45,8 @@ Status copy_up_into(const RootedDir& root, const MountOp& op, int hidden) {
 
 // The kernel's default for a tmpfs, 1777, would open a directory that is closed: as with runc, what is there
 // before keeps its mode. Nothing for a directory that is still to be made.
-Status add_mode_of_target(const RootedDir& root, const MountOp& op, PathText& data) {
-  data.set(op.data);
+Status set_data(const RootedDir& root, const MountOp& op, PathText& data) {
+  if (data.set(op.data).truncated()) return Status(ENAMETOOLONG);
   if (!op.mode_of_target) return sys::kOk;
   Result<UniqueFd> target = root.open(op.destination.c_str(), O_PATH);
   if (target.error() == ENOENT) return sys::kOk;
@@ -51,7 +57,14 @@ Status add_mode_of_target(const RootedDir& root, const MountOp& op, PathText& da
   for (int digit = 0; digit < 4; ++digit)
     octal[digit] = static_cast<char>('0' + ((st->st_mode >> (9 - 3 * digit)) & 7));
   data.add(op.data.empty() ? "" : ",", "mode=", octal);
-  return sys::kOk;
+  return data.truncated() ? Status(ENAMETOOLONG) : sys::kOk;
+}
+
+Status copy_up_between(int hidden, int mounted) {
+  Result<UniqueFd> from = sys::open_at(hidden, ".", O_RDONLY | O_DIRECTORY);
+  if (!from.ok()) return from.status();
+  Result<UniqueFd> to = sys::open_at(mounted, ".", O_RDONLY | O_DIRECTORY);
+  return to.ok() ? copy_directory(from->get(), to->get()) : to.status();
 }
 
 // Recursive: in a user namespace what covers parts of the host's instance may not be uncovered.
@@ -72,8 +85,7 @@ Status bind_instance_of_host(const RootedDir& root, const MountOp& op, int targe
 
 Status mount_filesystem(const RootedDir& root, const MountOp& op, Note& note) {
   PathText data;
-  if (Status st = add_mode_of_target(root, op, data); !st.ok()) return st;
-  if (data.truncated()) return Status(ENAMETOOLONG);
+  if (Status st = set_data(root, op, data); !st.ok()) return st;
   Result<UniqueFd> target =
       open_mount_target(root, op.destination.c_str(), TargetKind::kDirectory, op.target);
   if (!target.ok()) return target.status();
@@ -145,16 +157,9 @@ Status mount_bind(const RootedDir& root, const MountOp& op, Note& note) {
   return st;
 }
 
-Status remount(const RootedDir& root, const MountOp& op) {
+Status remount_at(const RootedDir& root, const MountOp& op) {
   Result<UniqueFd> target = root.open(op.destination.c_str(), O_PATH);
-  if (!target.ok()) return target.status();
-  if (op.flags & MS_BIND)
-    return change_mount(target->get(), op.attributes, op.recursive, op.propagation.data(),
-                        op.propagation.size());
-  if (Status st = sys::fchdir(target->get()); !st.ok()) return st;
-  if (Status st = sys::mount(nullptr, ".", nullptr, op.flags | MS_REMOUNT, or_null(op.data)); !st.ok())
-    return st;
-  return change_mounted(root, op);
+  return target.ok() ? remount(target->get(), op) : target.status();
 }
 
 bool is_link_to(int dir, const char* name, const std::string& target) {
@@ -181,7 +186,7 @@ Status execute(const RootedDir& root, const MountOp& op, Note& note) {
     case MountKind::kBind:
       return mount_bind(root, op, note);
     case MountKind::kRemount:
-      return remount(root, op);
+      return remount_at(root, op);
     case MountKind::kSymlink:
       return make_link(root, op, note);
   }
@@ -195,6 +200,36 @@ Status execute_mounts(const RootedDir& root, const RootfsPlan& plan, size_t firs
     if (Status st = execute(root, plan.mounts[i], note); !st.ok()) return st;
   note.clear();
   return sys::kOk;
+}
+
+Status remount(int mounted, const MountOp& op) {
+  if (op.flags & MS_BIND)
+    return change_mount(mounted, op.attributes, op.recursive, op.propagation.data(), op.propagation.size());
+  if (Status st = sys::fchdir(mounted); !st.ok()) return st;
+  if (Status st = sys::mount(nullptr, ".", nullptr, op.flags | MS_REMOUNT, or_null(op.data)); !st.ok())
+    return st;
+  return change_tree(mounted, op);
+}
+
+Status mount_live(const RootedDir& root, MountOp& op, Note& note) {
+  if (op.kind != MountKind::kFilesystem) return execute(root, op, note);
+  note.set(op.source, " on ", op.destination);
+  PathText data;
+  if (Status st = set_data(root, op, data); !st.ok()) return st;
+  Result<UniqueFd> target =
+      open_mount_target(root, op.destination.c_str(), TargetKind::kDirectory, op.target);
+  if (!target.ok()) return target.status();
+  if (Status st = check_not_in_proc(target->get(), op, note); !st.ok()) return st;
+  Result<UniqueFd> tree = new_instance(op, data.view(), note);
+  if (!tree.ok()) return tree.status();
+  op.tree = std::move(*tree);
+  if (op.copy_up)
+    if (Status st = copy_up_between(target->get(), op.tree.get()); !st.ok()) return st;
+  return bind({.tree = op.tree.get(),
+               .target = target->get(),
+               .recursive_attributes = op.recursive,
+               .propagation = op.propagation.data(),
+               .propagation_count = op.propagation.size()});
 }
 
 Status finish_read_only(const RootedDir& root, const RootfsPlan& plan, Note& note) {

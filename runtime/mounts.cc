@@ -5,9 +5,11 @@
 #include <sys/mount.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "oci/codec.h"
+#include "rootfs/instance.h"
 #include "rootfs/mount_options.h"
 #include "rootfs/mount_plan.h"
 #include "rootfs/mount_source.h"
@@ -74,33 +76,23 @@ bool has_no_source(std::string_view type) {
   return std::ranges::find(kTypes, type) != std::end(kTypes);
 }
 
-// A new instance made by us, on the host, as a detached tree.
-UniqueFd make_instance(const rootfs::MountOp& op, uint64_t attributes) {
-  const std::string what = cat("mount ", op.source, " of type ", op.type);
-  const UniqueFd context = check(sys::fsopen(op.type.c_str()), what);
-  check(sys::fsconfig_string(context.get(), "source", op.source.c_str()), what);
-  if (op.flags & MS_RDONLY) check(sys::fsconfig_flag(context.get(), "ro"), what);
-  for (const std::string_view option : split(op.data, ',')) {
-    const size_t equals = option.find('=');
-    const std::string key(option.substr(0, equals));
-    if (key.empty()) continue;
-    if (equals == std::string_view::npos)
-      check(sys::fsconfig_flag(context.get(), key.c_str()), what, ": option ", key);
-    else
-      check(sys::fsconfig_string(context.get(), key.c_str(), std::string(option.substr(equals + 1)).c_str()),
-            what, ": option ", key);
-  }
-  check(sys::fsconfig_create(context.get()), what);
-  return check(sys::fsmount(context.get(), static_cast<unsigned>(attributes)), what);
+// No device or mount point is still to be made in what is mounted here: it is read-only from the beginning.
+void read_only_at_once(rootfs::MountOp& op) {
+  if (std::exchange(op.read_only_later, false)) op.attributes.set |= MOUNT_ATTR_RDONLY;
 }
 
 void prepare_instances(const std::vector<oci::Mount>& mounts, rootfs::RootfsPlan& plan) {
   for (rootfs::MountOp& op : plan.mounts) {
+    op.bind_when_denied.clear();
+    if (op.kind == rootfs::MountKind::kFilesystem)
+      op.attributes = rootfs::parse_mount_options(mounts[op.index].options).attributes;
+    read_only_at_once(op);
     if (op.kind != rootfs::MountKind::kFilesystem || has_no_source(op.type)) continue;
-    const rootfs::MountOptions options = rootfs::parse_mount_options(mounts[op.index].options);
-    op.tree = make_instance(op, options.attributes.set);
+    Note note;
+    note.set("mount ", op.source, " of type ", op.type);
+    sys::Result<UniqueFd> tree = rootfs::new_instance(op, op.data, note);
+    op.tree = check(std::move(tree), note.view());
     op.kind = rootfs::MountKind::kBind;
-    op.attributes = options.attributes;
   }
 }
 
@@ -179,7 +171,6 @@ void add_mounts(const Ref& container, const std::vector<oci::Mount>& mounts) {
       throw Error(ErrorKind::kUnsupported, "mounts[", op.index, "]: to bind ", op.source,
                   " takes privileges in the mount namespace that it is in");
   prepare_instances(mounts, plan.rootfs);
-  for (rootfs::MountOp& op : plan.rootfs.mounts) op.bind_when_denied.clear();
   run_in_container(plan);
 }
 

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 
 #include "rootfs/mount_exec.h"
+#include "runtime/init/join.h"
 #include "runtime/init/message.h"
 
 #ifndef STATX_ATTR_MOUNT_ROOT
@@ -17,13 +18,14 @@ namespace {
 using sys::Result;
 using sys::Status;
 
-Status enter(const MounterPlan& plan, Note& note) {
+Status enter(MounterPlan& plan, Note& note) {
   if (Status st = sys::set_parent_death_signal(SIGKILL); !st.ok()) return st;
   // A container in our own pid namespace does see us.
   if (Status st = sys::set_dumpable(false); !st.ok()) return st;
-  for (const NamespaceJoin& ns : plan.join) {
-    note.set("join namespace ", ns.path);
-    if (Status st = sys::setns(ns.fd.get(), ns.type); !st.ok()) return st;
+  if (Status st = join_all(plan.join, note); !st.ok()) {
+    const Note path = note;
+    note.set("join namespace ", path.view());
+    return st;
   }
   if (plan.joined_user) {
     note.set("become root of the user namespace");
@@ -35,17 +37,42 @@ Status enter(const MounterPlan& plan, Note& note) {
   return sys::set_dumpable(false);  // setresuid(2) may have undone it
 }
 
-// A path that names the open object itself, whatever happens to its name meanwhile.
-Status unmount_object(const Proc& proc, int object, int flags) {
-  if (Status st = sys::fchdir(proc.fd()); !st.ok()) return st;
+FixedText<32> path_of(int object) {
   FixedText<32> path;
   path.add("self/fd/", static_cast<unsigned long>(object));
-  return sys::umount(path.c_str(), flags);
+  return path;
 }
 
-Status unmount_one(const MounterPlan& plan, const RootedDir& root, const char* destination, Note& note) {
+// By a path that names the open object itself, whatever happens to its name meanwhile.
+Status unmount_object(const Proc& proc, int object) {
+  if (Status st = sys::fchdir(proc.fd()); !st.ok()) return st;
+  return sys::umount(path_of(object).c_str(), MNT_DETACH);
+}
+
+// What is changed or taken off must be what was named. Over a link of the container's it would be the
+// container who says which mount that is: the one that keeps it from writing to /proc/sys, say.
+Status require_named(const Proc& proc, int object, std::string_view destination, Note& note) {
+  char place[4096];
+  Result<size_t> size = sys::readlink_at(proc.fd(), path_of(object).c_str(), place, sizeof place);
+  if (!size.ok()) return size.status();
+  const std::string_view found(place, *size);
+  if (found == destination) return sys::kOk;
+  note.add(" (links lead to ", found, "; if that is meant, name it)");
+  return Status(ELOOP);
+}
+
+Result<UniqueFd> open_named(const MounterPlan& plan, const RootedDir& root, const std::string& destination,
+                            Note& note) {
+  Result<UniqueFd> object = root.open(destination.c_str(), O_PATH);
+  if (!object.ok()) return object;
+  if (Status st = require_named(plan.proc, object->get(), destination, note); !st.ok()) return st;
+  return object;
+}
+
+Status unmount_one(const MounterPlan& plan, const RootedDir& root, const std::string& destination,
+                   Note& note) {
   note.set("unmount ", destination);
-  Result<UniqueFd> mounted = root.open(destination, O_PATH);
+  Result<UniqueFd> mounted = open_named(plan, root, destination, note);
   if (!mounted.ok()) return mounted.status();
   Result<struct statx> st = sys::statx(mounted->get(), "", AT_EMPTY_PATH, STATX_TYPE);
   if (!st.ok()) return st.status();
@@ -53,32 +80,43 @@ Status unmount_one(const MounterPlan& plan, const RootedDir& root, const char* d
     note.add(" (nothing is mounted there)");
     return Status(EINVAL);
   }
-  return unmount_object(plan.proc, mounted->get(), MNT_DETACH);
+  return unmount_object(plan.proc, mounted->get());
 }
 
 Status unmount_all(const MounterPlan& plan, const RootedDir& root, Note& note) {
   for (const std::string& destination : plan.unmount)
-    if (Status st = unmount_one(plan, root, destination.c_str(), note); !st.ok()) return st;
+    if (Status st = unmount_one(plan, root, destination, note); !st.ok()) return st;
   return sys::kOk;
 }
 
-// One at a time, so that those before one that fails can be taken off again.
-Status mount_all(const MounterPlan& plan, const RootedDir& root, Note& note) {
-  const size_t count = plan.rootfs.mounts.size();
-  for (size_t i = 0; i < count; ++i) {
-    const Status st = rootfs::execute_mounts(root, plan.rootfs, i, i + 1, note);
-    if (st.ok()) continue;
-    Note undone = note;
-    note.set("mount ", undone.view());
-    while (i-- > 0)
-      if (plan.rootfs.mounts[i].kind != rootfs::MountKind::kRemount)
-        (void)unmount_one(plan, root, plan.rootfs.mounts[i].destination.c_str(), undone);
-    return st;
-  }
-  return rootfs::finish_read_only(root, plan.rootfs, note);
+Status remount_named(const MounterPlan& plan, const RootedDir& root, const rootfs::MountOp& op, Note& note) {
+  note.set("remount ", op.destination);
+  Result<UniqueFd> mounted = open_named(plan, root, op.destination, note);
+  return mounted.ok() ? rootfs::remount(mounted->get(), op) : mounted.status();
 }
 
-Status work(const MounterPlan& plan, Note& note) {
+Status mount_one(const MounterPlan& plan, const RootedDir& root, rootfs::MountOp& op, Note& note) {
+  if (op.kind == rootfs::MountKind::kRemount) return remount_named(plan, root, op, note);
+  Status st = rootfs::mount_live(root, op, note);
+  const Note done = note;
+  note.set("mount ", done.view());
+  return st;
+}
+
+// One at a time, so that those before one that fails can be taken off again.
+Status mount_all(MounterPlan& plan, const RootedDir& root, Note& note) {
+  std::vector<rootfs::MountOp>& mounts = plan.rootfs.mounts;
+  for (size_t i = 0; i < mounts.size(); ++i) {
+    const Status st = mount_one(plan, root, mounts[i], note);
+    if (st.ok()) continue;
+    while (i-- > 0)
+      if (mounts[i].tree.valid()) (void)unmount_object(plan.proc, mounts[i].tree.get());
+    return st;
+  }
+  return sys::kOk;
+}
+
+Status work(MounterPlan& plan, Note& note) {
   if (Status st = enter(plan, note); !st.ok()) return st;
   note.set("open the container's root");
   Result<RootedDir> root = RootedDir::open_trusted("/");
@@ -89,7 +127,7 @@ Status work(const MounterPlan& plan, Note& note) {
 
 }  // namespace
 
-void run_mounter(const MounterPlan& plan, UniqueFd channel) {
+void run_mounter(MounterPlan& plan, UniqueFd channel) {
   Note note;
   const Status status = work(plan, note);
   Frame frame;

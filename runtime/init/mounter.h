@@ -22,6 +22,6 @@ struct MounterPlan {
 };
 
 // Never returns. Sends Msg::kReady, or kFailed with what failed.
-[[noreturn]] void run_mounter(const MounterPlan& plan, UniqueFd channel);
+[[noreturn]] void run_mounter(MounterPlan& plan, UniqueFd channel);
 
 }  // namespace crunlite::runtime

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "runtime/init/join.h"
 #include "runtime/init/steps.h"
 
 namespace crunlite::runtime::steps {
@@ -16,25 +17,6 @@ Status wait_for(Init& init, Msg wanted) {
   Frame frame;
   if (Status st = receive_message(init.channel.get(), frame); !st.ok()) return st;
   return frame.msg == wanted ? sys::kOk : Status(EBADMSG);
-}
-
-// Joined: its descriptor is closed.
-Status join(Init& init, NamespaceJoin& ns) {
-  init.note.set(ns.path);
-  Status st = sys::setns(ns.fd.get(), ns.type);
-  if (st.ok()) ns.fd.reset();
-  return st;
-}
-
-// A container's user namespace owns most of its namespaces, but not those that somebody else had made for it
-// (a network, a pod's): those can be joined only with the privileges from before.
-Status join_with_own_privileges(Init& init) {
-  for (NamespaceJoin& ns : init.plan.namespaces.join) {
-    if (ns.type == CLONE_NEWUSER) continue;
-    Status st = join(init, ns);
-    if (!st.ok() && st.error() != EPERM) return st;
-  }
-  return sys::kOk;
 }
 
 bool wants_labels(const InitPlan& plan) {
@@ -53,13 +35,7 @@ Status join_namespaces(Init& init) {
   // The procfs of the container that we are about to join may be anything. Its pid namespace is ours already.
   if (!init.plan.rootfs && wants_labels(init.plan))
     if (Status st = open_proc(init); !st.ok()) return st;
-  if (list.front().type == CLONE_NEWUSER)
-    if (Status st = join_with_own_privileges(init); !st.ok()) return st;
-  for (NamespaceJoin& ns : list) {
-    if (!ns.fd.valid()) continue;
-    if (Status st = join(init, ns); !st.ok()) return st;
-  }
-  return sys::kOk;
+  return join_all(list, init.note);
 }
 
 // New namespaces beside a joined user namespace must belong to it, so they are made after joining; and a pid

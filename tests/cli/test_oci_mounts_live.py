@@ -5,7 +5,7 @@ import os
 import pathlib
 import subprocess
 
-from support.harness import RuntimeTest, kill_group
+from support.harness import RuntimeTest, kill_group, wait_until
 
 SWAP = '''
 import ctypes, os, sys
@@ -113,6 +113,37 @@ class LiveMounts(LiveTest):
         self.assert_ok(self.mounts('remove', name, self.data(), tmpfs, self.data('/own')))
         self.assertFalse({'/t', '/mnt/data', '/own'} & set(self.mounted(process)))
 
+    def test_with_a_user_namespace_and_a_network_of_somebody_elses(self):
+        maps = [{'containerID': 0, 'hostID': 100000, 'size': 1000}]
+        holder = self.background(['unshare', '--net', 'sleep', '1000'])
+        network = pathlib.Path(f'/proc/{holder.pid}/ns/net')
+        wait_until(lambda: network.readlink() != pathlib.Path('/proc/self/ns/net').readlink(), 'a network namespace')
+
+        def edit(bundle):
+            os.chown(bundle.rootfs, 100000, 100000)
+            linux = bundle.config['linux']
+            linux['namespaces'] = [n for n in linux['namespaces'] if n['type'] != 'network']
+            linux['namespaces'] += [{'type': 'user'}, {'type': 'network', 'path': str(network)}]
+            linux.update(uidMappings=maps, gidMappings=maps)
+        name, process = self.running(edit)
+        self.assert_ok(self.mounts('add', name, self.data()))
+        self.assertEqual('of the host', (process / 'root/mnt/data/file').read_text())
+
+    def test_a_tmpfs_keeps_its_options(self):
+        name, process = self.running()
+        tmpfs = {'type': 'tmpfs', 'source': 'mine'}
+        self.assert_ok(self.mounts(
+            'add', name, {'destination': '/a', 'options': ['ro', 'nosuid', 'size=64k', 'mode=711'], **tmpfs},
+            {'destination': '/bin', 'options': ['tmpcopyup', 'noexec', 'sync'], **tmpfs},
+            {'destination': '/home', **tmpfs}))
+        mounted = self.mounted(process)
+        self.assertRegex(mounted['/a'], r' /a ro,nosuid,relatime .*- tmpfs mine rw,size=64k,mode=711')
+        self.assertRegex(mounted['/bin'], r' /bin rw,noexec,relatime .*- tmpfs mine rw,sync')
+        self.assertIn('busybox', os.listdir(process / 'root/bin'))
+        self.assertEqual(0o755, (process / 'root/home').stat().st_mode & 0o7777)
+        bad = {'destination': '/b', 'options': ['size=64k', 'no_such=1'], **tmpfs}
+        self.assert_fails(self.mounts('add', name, bad), 1, 'mount mine on /b (option no_such=1): Invalid argument')
+
     def test_created_and_paused_containers_too_but_not_stopped_ones(self):
         bundle = self.bundle(['/bin/sleep', '1000'])
         bundle.config['root']['readonly'] = False
@@ -174,12 +205,50 @@ class Hostile(LiveTest):
         name, process = self.running(edit)
         for link in ('abs', 'rel'):
             self.assert_ok(self.mounts('add', name, self.data(f'/{link}/in')))
-            self.assert_ok(self.mounts('remove', name, self.data(f'/{link}/in')))
-        self.assertTrue((process / f'root{victim}/in').is_dir())
+            self.assertEqual(os.listdir(self.path('data')), os.listdir(process / f'root{victim}/in'))
+            self.assert_ok(self.mounts('remove', name, self.data(f'{victim}/in')))
         for link in ('self', 'one'):
             self.assertNotEqual(0, self.mounts('add', name, self.data(f'/{link}/in')).code)
             self.assertNotEqual(0, self.mounts('remove', name, self.data(f'/{link}/in')).code)
         self.assert_untouched(victim)
+
+    # What takes the container's own directories away and puts a link to /proc there.
+    SWAP_DATA = 'mv /data /old && ln -s /proc /data'
+
+    def test_what_is_taken_off_is_what_was_named(self):
+        name, process = self.running()
+        self.assert_ok(self.mounts('add', name, self.data('/data/sys')))
+        self.assert_ok(self.oci('exec', name, 'sh', '-c', self.SWAP_DATA))
+        before = self.mounted(process)
+        self.assert_fails(self.mounts('remove', name, self.data('/data/sys')), 1, 'links lead to /proc/sys')
+        self.assertEqual(before, self.mounted(process))
+        self.assert_ok(self.mounts('remove', name, self.data('/old/sys')))
+
+    def test_what_is_mounted_again_is_what_was_named(self):
+        name, process = self.running()
+        self.assert_ok(self.oci('exec', name, 'ln', '-s', '/proc', '/data'))
+        before = self.mounted(process)
+        for options in (['remount', 'bind', 'rw'], ['remount', 'rw']):
+            remount = {'destination': '/data/sys', 'options': options}
+            self.assert_fails(self.mounts('add', name, remount), 1, 'remount /data/sys (links lead to /proc/sys')
+            self.assertEqual(before, self.mounted(process))
+
+    def test_what_fails_takes_off_its_own_mounts(self):
+        """While the second is mounted, the container exchanges what is above the first. The third fails."""
+        name, process = self.running()
+        big = process / 'root/big'
+        big.mkdir()
+        for i in range(4000):
+            (big / str(i)).touch()
+        before = self.mounted(process)
+        script = f"until grep -q ' /data/sys ' /proc/self/mountinfo; do :; done; {self.SWAP_DATA}; echo done"
+        attacker = self.background([*self._oci_argv(), 'exec', name, 'sh', '-c', script], stdout=subprocess.PIPE)
+        result = self.mounts('add', name, self.data('/data/sys'),
+                             {'destination': '/big', 'type': 'tmpfs', 'source': 'tmpfs', 'options': ['tmpcopyup']},
+                             self.data('/bin/busybox'))
+        self.assert_fails(result, 1, 'on /bin/busybox (the target is not a directory)')
+        self.assertEqual(b'done\n', attacker.stdout.readline())
+        self.assertEqual(before, self.mounted(process))
 
     def test_the_source_is_the_hosts(self):
         # The container's own file of that name is not what gets mounted, nor does it choose a block device.
