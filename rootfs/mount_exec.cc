@@ -88,6 +88,8 @@ Status mount_filesystem(const RootedDir& root, const MountOp& op, Note& note) {
   if (Status st = set_data(root, op, data); !st.ok()) return st;
   Result<UniqueFd> target =
       open_mount_target(root, op.destination.c_str(), TargetKind::kDirectory, op.target);
+  if (target.error() == ENOTDIR && op.target == TargetRule::kRealDirectory)
+    note.add(" (it must be mounted on ordinary directory, not on a link or file)");
   if (!target.ok()) return target.status();
   if (Status st = check_not_in_proc(target->get(), op, note); !st.ok()) return st;
   UniqueFd hidden;
@@ -230,6 +232,20 @@ Status mount_live(const RootedDir& root, MountOp& op, Note& note) {
                .recursive_attributes = op.recursive,
                .propagation = op.propagation.data(),
                .propagation_count = op.propagation.size()});
+}
+
+// Resolved inside the root, unlike other sources: what lies there is the image's, and so are its links.
+Status open_inner_source(const RootedDir& root, MountOp& op, Note& note) {
+  note.set(op.source, " on ", op.destination);
+  Result<UniqueFd> object = root.open(op.inner_source.c_str(), O_PATH);
+  if (!object.ok()) return object.status();
+  const unsigned flags =
+      static_cast<unsigned>(OPEN_TREE_CLONE) | AT_EMPTY_PATH | (op.recursive_bind ? AT_RECURSIVE : 0U);
+  Result<UniqueFd> tree = sys::open_tree(object->get(), "", flags);
+  if (!tree.ok()) return tree.status();
+  op.tree = std::move(*tree);
+  note.clear();
+  return sys::kOk;
 }
 
 Status finish_read_only(const RootedDir& root, const RootfsPlan& plan, Note& note) {

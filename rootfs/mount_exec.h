@@ -21,6 +21,9 @@ sys::Status mount_live(const RootedDir& root, MountOp& op, Note& note);
 // The operation kRemount, of the mount whose root this is.
 sys::Status remount(int mounted, const MountOp& op);
 
+// Makes the tree of an operation with an inner source, before it is executed.
+sys::Status open_inner_source(const RootedDir& root, MountOp& op, Note& note);
+
 // What could not be read-only while mount points and devices were made, and the root itself last. Also its
 // being unbindable.
 sys::Status finish_read_only(const RootedDir& root, const RootfsPlan& plan, Note& note);

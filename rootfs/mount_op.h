@@ -69,7 +69,16 @@ struct MountOp {
   // The source as a detached tree made by the parent: where the child may not reach it (user namespaces), or
   // ids are mapped. Invalid: the child opens `source` itself.
   UniqueFd tree;
+  // Instead, a source that an earlier mount has put below the root: the child makes the tree of it when its
+  // turn comes, and the parent maps its ids to those of `mapping`.
+  std::string inner_source;
+  UniqueFd mapping;  // a user namespace
 };
+
+// Whether the child needs its parent for the tree that it has made of an inner source.
+inline bool is_mapped_by_parent(const MountOp& op) {
+  return !op.inner_source.empty() && op.id_map != IdMap::kNone;
+}
 
 struct DeviceOp {
   std::string path;

@@ -82,6 +82,15 @@ bool is_below(std::string_view path, std::string_view directory) {
   return path.size() > directory.size() && path.starts_with(directory) && path[directory.size()] == '/';
 }
 
+// A destination may name the root by its path on the host, as runc has always allowed: then it is the part
+// below that counts.
+std::string destination_of(const oci::Mount& mount, const RootfsInputs& inputs) {
+  std::string path = clean_path(mount.destination);
+  if (inputs.path.empty() || inputs.path == "/") return path;
+  if (path == inputs.path) return "/";
+  return is_below(path, inputs.path) ? path.substr(inputs.path.size()) : path;
+}
+
 // The rules of SECURITY.md's R6 that can be decided from the text; the child checks what links make of it.
 void check_proc(MountOp& op) {
   if (op.kind == MountKind::kRemount) return;
@@ -145,7 +154,7 @@ std::string instance_of_host(std::string_view type, const oci::Linux& linux) {
 MountOp plain_mount(const oci::Mount& mount, const MountOptions& options, const oci::Spec& spec,
                     const RootfsInputs& inputs) {
   MountOp op;
-  op.destination = clean_path(mount.destination);
+  op.destination = destination_of(mount, inputs);
   op.source = mount.source;
   op.propagation = options.propagation;
   op.recursive = options.recursive;
@@ -202,9 +211,8 @@ MountOp bind_cgroup(const std::string& source, const std::string& destination, b
 
 // Only the container's own cgroups can be seen: a writable or complete host hierarchy is an escape
 // (CVE-2022-0492).
-void add_cgroup_v1(RootfsPlan& plan, const oci::Mount& mount, const MountOptions& options,
+void add_cgroup_v1(RootfsPlan& plan, const std::string& base, const MountOptions& options,
                    const CgroupView& view) {
-  const std::string base = clean_path(mount.destination);
   const bool read_only = options.flags & MS_RDONLY;
   MountOp top;
   top.destination = base;
@@ -240,10 +248,9 @@ void add_cgroup_v1(RootfsPlan& plan, const oci::Mount& mount, const MountOptions
   }
 }
 
-void add_cgroup_v2(RootfsPlan& plan, const oci::Mount& mount, const MountOptions& options,
+void add_cgroup_v2(RootfsPlan& plan, const std::string& destination, const MountOptions& options,
                    const CgroupView& view) {
   const bool read_only = options.flags & MS_RDONLY;
-  const std::string destination = clean_path(mount.destination);
   MountOp op = bind_cgroup(view.unified_directory, destination, read_only);
   op.propagation = options.propagation;
   if (view.own_namespace) {
@@ -256,13 +263,32 @@ void add_cgroup_v2(RootfsPlan& plan, const oci::Mount& mount, const MountOptions
   plan.mounts.push_back(std::move(op));
 }
 
+// Where below the root the source is, if the mounts before this one have put something there: it can only be
+// opened when they are made. "" for all others, and where the child opens every source anyway.
+std::string inner_source(const RootfsPlan& plan, const MountOp& op, const RootfsInputs& inputs) {
+  if (op.kind != MountKind::kBind || op.copy_link || op.source_link || inputs.path.empty()) return "";
+  if (!inputs.bind_devices && op.id_map == IdMap::kNone) return "";
+  if (cat(op.source, "/").find("/../") != std::string::npos) return "";  // where that leads, links decide
+  const std::string path = clean_path(op.source);
+  if (!is_below(path, inputs.path)) return "";
+  const std::string inside = path.substr(inputs.path.size());
+  const bool made = std::ranges::any_of(plan.mounts, [&](const MountOp& earlier) {
+    if (earlier.kind == MountKind::kRemount || earlier.kind == MountKind::kSymlink) return false;
+    return earlier.destination == inside || is_below(inside, earlier.destination) ||
+           (op.recursive_bind && is_below(earlier.destination, inside));
+  });
+  return made ? inside : "";
+}
+
 void add_mount(RootfsPlan& plan, const oci::Spec& spec, const oci::Mount& mount, const RootfsInputs& inputs) {
   const CgroupView& view = inputs.cgroup;
   const MountOptions options = parse_mount_options(mount.options);
   const bool cgroup = (mount.type == "cgroup" || mount.type == "cgroup2") && !options.bind;
   if (cgroup) plan.mounts_before_cgroup = std::min(plan.mounts_before_cgroup, plan.mounts.size());
   if (!cgroup) {
-    plan.mounts.push_back(plain_mount(mount, options, spec, inputs));
+    MountOp planned = plain_mount(mount, options, spec, inputs);
+    planned.inner_source = inner_source(plan, planned, inputs);
+    plan.mounts.push_back(std::move(planned));
     MountOp& op = plan.mounts.back();
     std::string problem;
     MountIdMaps maps = mount_id_maps(mount, options.id_map_text, spec.linux, problem);
@@ -272,9 +298,9 @@ void add_mount(RootfsPlan& plan, const oci::Spec& spec, const oci::Mount& mount,
     op.gid_map = std::move(maps.gids);
     op.index = static_cast<size_t>(&mount - spec.mounts.data());
   } else if (view.unified) {
-    add_cgroup_v2(plan, mount, options, view);
+    add_cgroup_v2(plan, destination_of(mount, inputs), options, view);
   } else {
-    add_cgroup_v1(plan, mount, options, view);
+    add_cgroup_v1(plan, destination_of(mount, inputs), options, view);
   }
 }
 

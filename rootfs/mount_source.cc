@@ -66,7 +66,8 @@ std::string filesystem_of(const std::string& path) {
 }
 
 [[noreturn]] void refuse_mapping(const MountOp& op, int error) {
-  const std::string type = filesystem_of(op.source);
+  // What is inside, only the child sees.
+  const std::string type = op.inner_source.empty() ? filesystem_of(op.source) : "";
   const std::string named = cat("map the ids of mount source ", op.source, type.empty() ? "" : " on ", type);
   // mount_setattr(2), ERRORS
   if (error == EINVAL)
@@ -78,14 +79,13 @@ std::string filesystem_of(const std::string& path) {
   throw SysError(error, named);
 }
 
-void map_ids(const oci::Spec& spec, int container_userns, MountOp& op) {
-  const UniqueFd userns = mapping_namespace(spec.linux, op, container_userns);
+void map_ids(const MountOp& op, int tree, const UniqueFd& userns) {
   const struct mount_attr attributes {
     .attr_set = MOUNT_ATTR_IDMAP, .attr_clr = 0, .propagation = 0,
     .userns_fd = static_cast<uint64_t>(userns.get())
   };
   const unsigned flags = AT_EMPTY_PATH | (op.id_map == IdMap::kRecursive ? AT_RECURSIVE : 0U);
-  const sys::Status mapped = sys::mount_setattr(op.tree.get(), "", flags, attributes);
+  const sys::Status mapped = sys::mount_setattr(tree, "", flags, attributes);
   if (!mapped.ok()) refuse_mapping(op, mapped.error());
 }
 
@@ -111,6 +111,10 @@ void open_sources(const oci::Spec& spec, bool user_namespace, int container_user
     if (op.copy_link) turn_into_link(op);
     if (op.kind != MountKind::kBind) continue;
     const bool mapped = op.id_map != IdMap::kNone;
+    if (!op.inner_source.empty()) {
+      if (mapped) op.mapping = mapping_namespace(spec.linux, op, container_userns);
+      continue;
+    }
     if (!mapped && (!user_namespace || op.must_be_procfs)) continue;
     // A cgroup has no ids to map.
     const bool is_there = mapped || i < plan.mounts_before_cgroup;
@@ -121,8 +125,12 @@ void open_sources(const oci::Spec& spec, bool user_namespace, int container_user
                   ": mapped ids need privileges in the mount namespace that it is in");
     if (!op.tree.valid()) continue;
     if (!wants_shared(op)) detach_from_host(op.tree.get(), op.source);
-    if (mapped) map_ids(spec, container_userns, op);
+    if (mapped) map_ids(op, op.tree.get(), mapping_namespace(spec.linux, op, container_userns));
   }
+}
+
+void map_inner_source(const MountOp& op, int tree) {
+  map_ids(op, tree, op.mapping);
 }
 
 }  // namespace crunlite::rootfs

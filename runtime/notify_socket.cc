@@ -40,6 +40,7 @@ void wait_until_read(int socket) {
 }  // namespace
 
 void give_notify_socket(int state_dir, const std::string& state_path, oci::Spec& spec) {
+  if (!spec.process) return;  // nobody to tell us
   std::vector<std::string>& env = spec.process->env;
   if (std::ranges::any_of(env, [](const std::string& entry) { return entry.starts_with(kVariable); })) return;
   check(sys::mkdir_at(state_dir, kDirectory, 0755), "create directory ", kDirectory);

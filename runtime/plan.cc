@@ -143,10 +143,16 @@ void plan_groups(const PlanInputs& inputs, InitPlan& plan) {
                 "additionalGids cannot be set: setgroups(2) is denied in an unprivileged user namespace");
 }
 
+// A container may be created without a program; it has no privilege either, and `start` refuses it.
+oci::Process without_program() {
+  oci::Process process;
+  process.cwd = "/";
+  return process;
+}
+
 }  // namespace
 
 Planned build_plan(const oci::Spec& spec, const PlanInputs& inputs) {
-  if (!spec.process) throw Error(ErrorKind::kConfig, "/process: is required to create a container");
   Planned planned;
   InitPlan& plan = planned.plan;
   plan.namespaces = plan_namespaces(spec.linux);
@@ -163,8 +169,9 @@ Planned build_plan(const oci::Spec& spec, const PlanInputs& inputs) {
   plan.create_container = plan_hooks(spec.hooks.create_container, inputs.created_json);
   plan.start_container = plan_hooks(spec.hooks.start_container, inputs.created_json);
   plan.start_container.as_the_process = true;
-  plan_process(*spec.process, planned);
-  plan_environment(*spec.process, inputs.listen_fds, plan);
+  const oci::Process process = spec.process.value_or(without_program());
+  plan_process(process, planned);
+  plan_environment(process, inputs.listen_fds, plan);
   keep_groups_if_asked(spec.annotations, plan);
   plan_execution(spec.linux.personality, spec.linux.memory_policy, plan);
   plan_groups(inputs, plan);

@@ -132,6 +132,10 @@ class Conversation {
       case Msg::kSuccessor:
         adopt(std::move(fd));
         break;
+      case Msg::kMapSource:
+        map_source(frame, fd);
+        tell(Msg::kSourceMapped);
+        break;
       case Msg::kRunHooks:
         if (services_.run_runtime_hooks) services_.run_runtime_hooks(child_.pid());
         tell(Msg::kHooksDone);
@@ -146,6 +150,14 @@ class Conversation {
       default:
         break;
     }
+  }
+
+  void map_source(const Frame& frame, const UniqueFd& tree) const {
+    const std::vector<rootfs::MountOp>& mounts = plan_.rootfs->mounts;
+    const auto index = static_cast<size_t>(frame.error);
+    if (index >= mounts.size() || !rootfs::is_mapped_by_parent(mounts[index]) || !tree.valid())
+      throw Error(ErrorKind::kSystem, "the container's init asked for the ids of mount ", frame.error);
+    rootfs::map_inner_source(mounts[index], tree.get());
   }
 
   UniqueFd listener(const Frame& frame, UniqueFd fd) const {

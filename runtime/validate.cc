@@ -303,10 +303,7 @@ Findings validate(const oci::Spec& spec) {
   Validator v(findings);
   v.text("/root/path", spec.root.path);
   if (spec.root.path.empty()) v.problem("/root/path: must not be empty");
-  if (spec.process)
-    check_process(*spec.process, v);
-  else
-    v.problem("/process: is required to create a container");
+  if (spec.process) check_process(*spec.process, v);  // required only by `start` (config.md, Process)
   check_namespaces(spec.linux, v);
   check_time_offsets(spec.linux, v);
   check_net_devices(spec.linux, v);

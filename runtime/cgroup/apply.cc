@@ -112,13 +112,16 @@ void Cgroup::apply_unified(const oci::Resources& resources, SettingWriter& write
   if (settings.empty()) return;
   const Place* place = v2_place();
   if (!place)
-    throw Error(ErrorKind::kUnsupported, "linux.resources.unified needs cgroup v2, which is not mounted here")
+    throw Error(ErrorKind::kUnsupported,
+                "invalid configuration: linux.resources.unified needs cgroup v2, which is not mounted here")
         .with_remedy("use the sections of cgroup v1 (memory, cpu, pids …) on this machine");
   std::vector<std::string> needed;
   for (const Setting& setting : settings) needed.push_back(setting.file.substr(0, setting.file.find('.')));
-  enable(*place, needed);
-  for (size_t i = 0; i < settings.size(); ++i)
-    writer.write(place->dir.get(), place->where, needed[i], {settings[i]});
+  with_context("invalid configuration: linux.resources.unified", [&] {
+    enable(*place, needed);
+    for (size_t i = 0; i < settings.size(); ++i)
+      writer.write(place->dir.get(), place->where, needed[i], {settings[i]});
+  });
 }
 
 void Cgroup::apply_devices(const std::vector<oci::DeviceRule>& rules) {

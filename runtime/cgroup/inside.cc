@@ -45,7 +45,8 @@ std::vector<SubCgroup> parse_sub_cgroups(const std::vector<std::string>& argumen
           .with_remedy("PATH once, or CONTROLLER[,CONTROLLER...]:PATH any number of times");
     SubCgroup sub{.controllers = {}, .path = std::string(parts.back())};
     if (sub.path == ".." || sub.path.starts_with("../") || sub.path.find("/..") != std::string::npos)
-      throw Error(ErrorKind::kUsage, "--cgroup: ", printable(sub.path), " is not a sub cgroup path");
+      throw Error(ErrorKind::kUsage, "--cgroup: bad sub cgroup path ", quote(sub.path))
+          .with_remedy("it is below the container's own cgroup, which cannot be left");
     (void)cgroup_components(sub.path);
     if (parts.size() == 2)
       for (const std::string_view name : split(parts.front(), ',')) sub.controllers.emplace_back(name);

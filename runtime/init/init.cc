@@ -74,6 +74,7 @@ constexpr Step kSteps[] = {
     {"report readiness", steps::report_ready},
 
     {"wait for start", steps::wait_for_start},
+    {"there is nothing to start:", steps::require_program},
     {"error running startContainer hook", steps::run_start_container_hooks},
     {"set rlimit", steps::lower_rlimits},
     {"load seccomp filter", steps::load_seccomp},

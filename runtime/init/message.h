@@ -15,6 +15,7 @@ namespace crunlite::runtime {
 enum class Msg : uint32_t {
   // from the child
   kSuccessor = 1,  // with the pidfd of the process that goes on in its place (user or pid namespace)
+  kMapSource,      // with the source of a mount, whose number in the plan is in `error`: its ids
   kRunHooks,       // the mounts are made: prestart and createRuntime hooks
   kConsole,        // with the master of the terminal
   kListener,       // with the listener of the seccomp filter, or its number in `error`
@@ -22,6 +23,7 @@ enum class Msg : uint32_t {
   kFailed,         // what the rest of the frame says; the child ends
   // from the parent
   kProceed,  // the child is in its cgroups and its ids are mapped
+  kSourceMapped,
   kHooksDone,
   kStart,
 };

@@ -146,7 +146,7 @@ struct InitPlan {
   UniqueFd hook_stderr;
 
   // --- the process
-  StringArray args;
+  StringArray args;              // empty: there is nothing to start
   StringArray env;               // with two spare slots, for LISTEN_PID and HOME
   std::string search_path;       // PATH of the container
   bool tell_listen_pid = false;  // LISTEN_PID is the pid that the process itself sees: sd_listen_fds(3)

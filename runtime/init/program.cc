@@ -47,7 +47,7 @@ Status tell_listen_pid(Init& init) {
 }
 
 Status find_executable(Init& init) {
-  return find_executable_in_container(init);
+  return init.plan.args.owned.empty() ? sys::kOk : find_executable_in_container(init);
 }
 
 Status report_ready(Init& init) {
@@ -68,6 +68,14 @@ Status wait_for_start(Init& init) {
   Frame frame;
   if (Status st = receive_message(init.channel.get(), frame); !st.ok()) return st;
   return frame.msg == Msg::kStart ? sys::kOk : Status(EBADMSG);
+}
+
+// runtime.md, Start: an error "if `process` was not set".
+Status require_program(Init& init) {
+  if (!init.plan.args.owned.empty()) return sys::kOk;
+  init.failure = FailureKind::kExplained;
+  init.note.set("config.json has no process");
+  return Status(EINVAL);
 }
 
 Status run_start_container_hooks(Init& init) {

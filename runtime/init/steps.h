@@ -86,6 +86,7 @@ Status enter_pid_namespace(Init& init);  // pid_namespace.cc
 Status tell_listen_pid(Init& init);
 Status report_ready(Init& init);
 Status wait_for_start(Init& init);
+Status require_program(Init& init);
 Status run_start_container_hooks(Init& init);
 Status execute(Init& init);
 

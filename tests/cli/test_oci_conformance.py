@@ -2,8 +2,14 @@
 """Clauses of the runtime specification, and what other runtimes have taught, that no other file is about. Each test
 says which."""
 import os
+import re
 
 from support.harness import ConsoleSocket, RuntimeTest, process
+
+
+def read(path):
+    with open(path, encoding='utf-8') as f:
+        return f.read()
 
 
 def hierarchy(controller):
@@ -80,6 +86,26 @@ class Namespaces(RuntimeTest):
         process.reap_orphans()  # the init of a pid namespace waits for everybody in it to be reaped
 
 
+class Program(RuntimeTest):
+    own_only = True
+
+    def test_none(self):
+        """config.md, Process: required "when start is called", and start is where the error is (runtime.md, Start)."""
+        bundle = self.bundle()
+        del bundle.config['process']
+        bundle.config['hooks'] = {'startContainer': [{'path': '/bin/touch', 'args': ['touch', '/dev/shm/called']}]}
+        name, created = self.create(bundle.write())
+        self.assert_ok(created)
+        state = self.state(name)
+        self.assertEqual('created', state['status'])
+        self.assertEqual('0000000000000000', re.search(r'CapEff:\s*(\S+)', read(f'/proc/{state["pid"]}/status'))[1])
+        self.assertEqual('1', self.assert_ok(self.oci('exec', '--cwd', '/', name, 'echo', '1')).out.strip())
+        self.assert_fails(self.oci('start', name), 1, 'there is nothing to start: config.json has no process')
+        self.assertEqual('stopped', self.state(name)['status'])
+        self.assert_ok(self.oci('delete', name))
+        self.assert_fails(self.run_bundle(bundle), 1, 'config.json has no process')
+
+
 class Waiting(RuntimeTest):
     own_only = True
 
@@ -136,6 +162,8 @@ class Words(RuntimeTest):
             bundle = self.bundle()
             bundle.config['linux']['resources']['unified'] = unified
             with self.subTest(unified):
+                # config-linux.md, Unified: an error; the words are runc's for what no cgroup v1 can do.
+                self.assertIn('invalid configuration: linux.resources.unified: ', self.refused(bundle))
                 # podman and docker take these for a missing program, or for missing rights.
                 self.assertNotRegex(self.refused(bundle), '(?i)no such file or directory|executable file not found|'
                                                           'permission denied|operation not permitted')

@@ -125,6 +125,46 @@ ln -s /proc/$(cat {pid})/ns/user userns
         self.assert_fails(self.run_bundle(bundle), 1, f'open mount source {self.path("none")}: No such file')
 
 
+class Order(IdMapTest):
+    """config.md, Mounts: "The runtime MUST mount entries in the listed order." What an earlier one has put below the
+    root may be the source of a later one, also where the source takes more rights than the container has."""
+    own_only = True
+
+    SETUP = '''
+mkdir -p tree; mount -t tmpfs tmpfs tree; mkdir -p tree/a/x tree/b
+echo deep > tree/b/file; chown 5:6 tree/b/file; chmod 700 tree
+'''
+
+    def owner_and_text(self, bundle, *options, destination='/final', **members):
+        self.add(self.writable(bundle), '/mnt', self.path('tree/a'), 'rbind')
+        self.add(bundle, '/mnt/x', self.path('tree/b'), 'rbind')
+        self.add(bundle, destination, f'{bundle.rootfs}/mnt/x', 'rbind', *options, **members)
+        bundle.sh('stat -c %u:%g /final/file; cat /final/file')
+        return self.assert_ok(self.run_after(self.SETUP, bundle)).out.split()
+
+    def test_a_source_that_an_earlier_mount_has_made(self):
+        self.assertEqual(['5:6', 'deep'], self.owner_and_text(self.bundle()))
+        self.assertEqual(['65534:65534', 'deep'], self.owner_and_text(self.in_user_namespace(self.bundle())))
+
+    def test_with_mapped_ids(self):
+        own = {'uidMappings': maps(0, 1000), 'gidMappings': maps(0, 2000)}
+        self.assertEqual(['1005:2006', 'deep'], self.owner_and_text(self.bundle(), 'idmap', **own))
+        self.assertEqual(['5:6', 'deep'], self.owner_and_text(self.in_user_namespace(self.bundle()), 'idmap'))
+
+    def test_the_root_by_its_path_on_the_host(self):
+        bundle = self.bundle()
+        self.assertEqual(['5:6', 'deep'], self.owner_and_text(bundle, destination=f'{bundle.rootfs}/final'))
+
+    def test_a_link_in_the_image_leads_nowhere_else(self):
+        bundle = self.in_user_namespace(self.bundle())
+        self.write('outside/file', 'the host')
+        self.add(self.writable(bundle), '/mnt', self.path('tree/a'), 'rbind')
+        (bundle.rootfs / 'mnt').mkdir(exist_ok=True)
+        setup = self.SETUP + f'ln -s {self.path("outside")} tree/a/link\n'
+        self.add(bundle, '/final', f'{bundle.rootfs}/mnt/link', 'bind')
+        self.assert_fails(self.run_after(setup, bundle.sh('cat /final/file')), 1, 'No such file or directory')
+
+
 class InUserNamespace(IdMapTest):
 
     def test_all_usual_mounts(self):

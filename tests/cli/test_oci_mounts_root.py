@@ -88,6 +88,22 @@ class Root(MountTest):
                 self.assert_fails(self.run_bundle(bundle), 1, f'mount {self.path(source)} on {destination}', message)
 
 
+    def test_proc_and_sys_that_are_links(self):
+        """CVE-2019-19921: what the image puts there would decide what the kernel's files are."""
+        if self.runtime_name == 'crun':
+            self.skipTest('follows them')
+        for name in ('proc', 'sys'):
+            with self.subTest(name):
+                bundle = self.writable(self.bundle())
+                if (bundle.rootfs / name).exists():
+                    (bundle.rootfs / name).rmdir()
+                (bundle.rootfs / 'elsewhere').mkdir()
+                (bundle.rootfs / name).symlink_to('/elsewhere')
+                if all(m['destination'] != f'/{name}' for m in bundle.config['mounts']):
+                    self.add(bundle, '/sys', 'sysfs', 'ro', type='sysfs')
+                self.assert_fails(self.run_bundle(bundle), 1, 'must be mounted on ordinary directory')
+
+
 class Propagation(MountTest):
 
     # What `/` of the container is; runc and crun agree where they are asked.
@@ -183,6 +199,18 @@ class Masks(MountTest):
         bundle = self.masked('touch /x 2>&1; touch /dev/shm/x && echo shm', readonly=['/'])
         self.assertIn('Read-only file system\nshm\n', self.assert_ok(self.run_bundle(bundle)).out)
         self.assert_fails(self.run_bundle(self.masked('true', masked=['/'])), 1, 'mask / (nothing would be left to run)')
+
+    def test_one_mount_for_one_path(self):
+        """config-linux.md, Masked Paths: a path that is listed twice, or by another name, is masked already."""
+        if self.runtime_name != 'crun-lite':
+            self.skipTest('newer releases of runc do, for the same words')
+        bundle = self.masked('cut -d" " -f5 /proc/self/mountinfo',
+                             ['/secret/dir', '/secret/file', '/secret/../secret/dir/', '/secret/file', '/secret/link', '/dev/null'])
+        (bundle.rootfs / 'secret/dir').mkdir(parents=True)
+        (bundle.rootfs / 'secret/file').write_text('content')
+        (bundle.rootfs / 'secret/link').symlink_to('dir')
+        points = self.assert_ok(self.run_bundle(bundle)).out.split()
+        self.assertEqual([1, 1, 0], [points.count(p) for p in ('/secret/dir', '/secret/file', '/dev/null')], points)
 
     def test_they_cannot_be_taken_off(self):
         bundle = self.masked('umount /secret 2>&1; mount -o remount,bind,rw /home 2>&1; ls /secret | wc -l; touch /home/x 2>&1',

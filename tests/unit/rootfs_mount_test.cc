@@ -143,6 +143,41 @@ TEST(MountPlan, RelativeBindSourcesAreInTheBundle) {
   EXPECT_EQ(build_rootfs_plan(with_mount({"/x", "bind", "files", {}}), inputs).mounts[0].source, "/b/files");
 }
 
+TEST(MountPlan, ADestinationMayNameTheRootByItsPathOnTheHost) {
+  RootfsInputs inputs;
+  inputs.path = "/b/root";
+  const auto destination = [&](const char* path) {
+    return build_rootfs_plan(with_mount({path, "tmpfs", "", {}}), inputs).mounts[0].destination;
+  };
+  EXPECT_EQ(destination("/b/root/x/../y"), "/y");
+  EXPECT_EQ(destination("/b/root"), "/");
+  EXPECT_EQ(destination("/b/rootless"), "/b/rootless");
+  EXPECT_EQ(destination("/b"), "/b");
+  inputs.path = "/";
+  EXPECT_EQ(destination("/b"), "/b");
+}
+
+TEST(MountPlan, ASourceThatAnEarlierMountMakesIsOpenedInside) {
+  RootfsInputs inputs;
+  inputs.path = "/b/root";
+  inputs.bind_devices = true;
+  const auto inner = [&](const char* source, const char* earlier, std::vector<std::string> options) {
+    oci::Spec spec = with_mount({earlier, "bind", "/data", {}});
+    spec.mounts.push_back({"/x", "bind", source, std::move(options)});
+    return build_rootfs_plan(spec, inputs).mounts[1].inner_source;
+  };
+  EXPECT_EQ(inner("/b/root/mnt/sub", "/mnt", {}), "/mnt/sub");
+  EXPECT_EQ(inner("/b/root/mnt", "/mnt", {}), "/mnt");
+  EXPECT_EQ(inner("/b/root/mnt", "/mnt/sub", {"rbind"}), "/mnt");
+  EXPECT_EQ(inner("/b/root/mnt", "/mnt/sub", {}), "");
+  EXPECT_EQ(inner("/b/root/mnt", "/other", {"rbind"}), "");
+  EXPECT_EQ(inner("/b/root/mnt/../../elsewhere", "/mnt", {}), "");
+  EXPECT_EQ(inner("/b/rootless/mnt", "/mnt", {}), "");
+  inputs.bind_devices = false;
+  EXPECT_EQ(inner("/b/root/mnt", "/mnt", {}), "");
+  EXPECT_EQ(inner("/b/root/mnt", "/mnt", {"idmap"}), "/mnt");
+}
+
 TEST(MountPlan, CgroupV1IsAViewOfTheContainersOwn) {
   RootfsInputs inputs;
   inputs.cgroup.v1 = {{"cpu,cpuacct", "cpu,cpuacct", "cgroup", "/sys/fs/cgroup/cpu,cpuacct/me"}};

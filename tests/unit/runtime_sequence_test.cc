@@ -35,6 +35,25 @@ TEST(Sequence, EverythingInItsOrder) {
   EXPECT_TRUE(sequence.ready());
 }
 
+TEST(Sequence, EverySourceIsMappedOnce) {
+  InitPlan plan = full_plan();
+  plan.rootfs.emplace();
+  for (const bool mapped : {true, false, true}) {
+    rootfs::MountOp& op = plan.rootfs->mounts.emplace_back();
+    op.inner_source = "/x";
+    if (mapped) op.id_map = rootfs::IdMap::kTop;
+  }
+  Sequence sequence{plan};
+  EXPECT_THROW(Sequence(sequence).on(Msg::kMapSource), Error);
+  sequence.on(Msg::kSuccessor);
+  EXPECT_THROW(Sequence(sequence).on(Msg::kRunHooks), Error);
+  sequence.on(Msg::kMapSource);
+  EXPECT_THROW(Sequence(sequence).on(Msg::kRunHooks), Error);
+  sequence.on(Msg::kMapSource);
+  EXPECT_THROW(Sequence(sequence).on(Msg::kMapSource), Error);
+  sequence.on(Msg::kRunHooks);
+}
+
 TEST(Sequence, NothingMayBeLeftOutOrRepeatedOrUnasked) {
   EXPECT_THROW(Sequence{full_plan()}.on(Msg::kReady), Error);
   EXPECT_THROW(Sequence{full_plan()}.on(Msg::kConsole), Error);
