@@ -103,6 +103,10 @@ struct LinkOp {
 struct RootfsPlan {
   std::string path;  // the host's path of the root
   UniqueFd tree;     // the same as a detached tree (user namespaces); else the child opens the path
+  // The container is to live in its caller's mount namespace: nothing there may change but what lies below
+  // the tree, which is attached at `path` and stays until `delete` (rootfs/attached_root.h). Its process is
+  // only chrooted.
+  bool in_callers_namespace = false;
   // MS_* for `/` before the first mount; what the specification asks for the root itself is `propagation`.
   unsigned long initial_propagation = 0;
   unsigned long propagation = 0;                   // 0: as it is

@@ -102,9 +102,12 @@ void turn_into_link(MountOp& op) {
 }  // namespace
 
 void open_sources(const oci::Spec& spec, bool user_namespace, int container_userns, RootfsPlan& plan) {
-  if (user_namespace && !plan.path.empty()) {
+  if ((user_namespace || plan.in_callers_namespace) && !plan.path.empty()) {
     plan.tree = copy_tree(plan.path, true, MayWait::kNo);
     if (plan.tree.valid()) detach_from_host(plan.tree.get(), plan.path);
+    if (!plan.tree.valid() && plan.in_callers_namespace)
+      throw Error(ErrorKind::kUnsupported,
+                  "a container without a mount namespace of its own takes privileges in ours");
   }
   for (size_t i = 0; i < plan.mounts.size(); ++i) {
     MountOp& op = plan.mounts[i];

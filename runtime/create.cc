@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mountinfo.h"
 #include "net/moved_links.h"
+#include "rootfs/attached_root.h"
 #include "runtime/bundle.h"
 #include "runtime/cgroup/delegate.h"
 #include "runtime/console_socket.h"
@@ -202,6 +203,12 @@ Bundle checked_bundle(const CreateOptions& options) {
   return bundle;
 }
 
+// Before anything else: from then on `delete --force` finds all that comes into being.
+void journal(const StateDir& dir, const Record& record, const Bundle& bundle) {
+  dir.write(record);
+  dir.keep_config(bundle.text);
+}
+
 ProcessSeccomp seccomp_of(const oci::Spec& spec, const Ref& container) {
   return seccomp_for(spec.linux.seccomp, spec.annotations, cat(container.root, "/.seccomp"));
 }
@@ -211,7 +218,16 @@ void hand_over(ProcessSeccomp& seccomp, const Record& record, pid_t pid, UniqueF
   seccomp.agent->hand_over(hook_state(record, oci::Status::kCreating, pid), pid, std::move(listener));
 }
 
-void announce_pidfd(const Record& record, int pidfd) {
+// Journalled before it is attached, which the init does.
+uint64_t note_root_mount(const StateDir& dir, const InitPlan& plan, Record& record) {
+  if (!plan.rootfs->in_callers_namespace) return 0;
+  record.root_mount = rootfs::mount_number(plan.rootfs->tree.get());
+  dir.write(record);
+  return record.root_mount;
+}
+
+void announce_pidfd(const CreateOptions& options, const Record& record, int pidfd) {
+  if (!options.pidfd_socket.empty()) send_pidfd(options.pidfd_socket, pidfd, "standard");
   const std::string path = oci::annotation(record.annotations, oci::kPidfdReceiver);
   if (!path.empty()) send_pidfd(path, pidfd, record.id);
 }
@@ -244,9 +260,7 @@ Child create(const CreateOptions& options) {
   if (!options.notify_socket.empty()) give_notify_socket(dir.fd(), dir.path(), bundle.spec);
   const Proc& proc = open_proc();
   Record record = first_record(options, bundle, dir, proc);
-  // Journal first: from here on `delete --force` finds everything that comes into being.
-  dir.write(record);
-  dir.keep_config(bundle.text);
+  journal(dir, record, bundle);
   PoststopOnFailure poststop(record);
   Cgroup cgroup = Cgroup::create(record.cgroup);
   if (!record.cgroup.systemd) limit(cgroup, spec);
@@ -254,6 +268,7 @@ Child create(const CreateOptions& options) {
   Rdt rdt = Rdt::create(record.rdt, spec.linux.intel_rdt.value_or(oci::IntelRdt{}));
 
   InitPlan plan = plan_init(options, bundle, record, cgroup, seccomp, proc);
+  rootfs::AttachedRoot root(record.rootfs, note_root_mount(dir, plan, record));
   LentDevices lent;
   plan.gate = StartGate::create(dir.fd());
   ParentServices services{
@@ -282,13 +297,13 @@ Child create(const CreateOptions& options) {
   SpawnedInit init =
       with_context("unable to start container process", [&] { return spawn_init(plan, services); });
 
-  if (!options.pidfd_socket.empty()) send_pidfd(options.pidfd_socket, init.child().pidfd(), "standard");
   record.phase = Record::Phase::kCreated;
   dir.write(record);
   PidFile(options.pid_file, init.pid()).keep();
-  announce_pidfd(record, init.child().pidfd());
+  announce_pidfd(options, record, init.child().pidfd());
   poststop.disarm();
   if (lent) lent->keep();
+  root.keep();
   cgroup.keep();
   rdt.keep();
   dir.keep();

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "oci/codec.h"
+#include "rootfs/attached_root.h"
 #include "runtime/console_socket.h"
 #include "runtime/foreground.h"
 #include "runtime/joining.h"
@@ -75,6 +76,16 @@ bool may_trace(const std::optional<oci::Process>& process) {
   return capability_masks(*process->capabilities).bounding & CapabilityMask{1} << CAP_SYS_PTRACE;
 }
 
+// Of a container that has no mount namespace to join.
+UniqueFd open_attached_root(const Record& record) {
+  UniqueFd root = check(sys::open_at(AT_FDCWD, record.rootfs.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW),
+                        "open ", record.rootfs);
+  if (rootfs::mount_number(root.get()) != record.root_mount)
+    throw Error(ErrorKind::kState, "the root of the container is not mounted at ", record.rootfs,
+                " any more");
+  return root;
+}
+
 InitPlan plan_exec(const ExecOptions& options, const oci::Spec& spec, const oci::Process& process,
                    const Record& record, const Situation& now, const ProcessSeccomp& seccomp,
                    bool placed_by_clone) {
@@ -100,6 +111,7 @@ InitPlan plan_exec(const ExecOptions& options, const oci::Spec& spec, const oci:
   for (const std::string& warning : planned.warnings) log::warning(warning);
   planned.plan.ends_with_parent = !options.detach;
   open_plan_resources(spec, planned.plan);
+  if (record.root_mount != 0) planned.plan.exec_root = open_attached_root(record);
   return std::move(planned.plan);
 }
 

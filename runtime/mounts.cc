@@ -46,6 +46,9 @@ Target open_target(const Ref& container) {
   Record record = dir.read();
   Situation now = situation_of(dir, record, open_proc());
   if (!now.init) throw Error(ErrorKind::kState, "container not running");
+  if (record.root_mount != 0)
+    throw Error(ErrorKind::kUnsupported, "container ", record.id, " has no mount namespace of its own")
+        .with_remedy(cat("mount below ", record.rootfs, " instead"));
   return {std::move(dir), std::move(record), std::move(now)};
 }
 

@@ -33,6 +33,7 @@ struct Record {
   RdtPlan rdt;
   ProcessId init;  // pid 0 while creating
   bool no_new_keyring = false;
+  uint64_t root_mount = 0;  // in the caller's mount namespace (rootfs/attached_root.h); 0: it has its own
   // The hooks of config.json that run after create.
   std::vector<oci::Hook> poststart;
   std::vector<oci::Hook> poststop;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/spawn.h"
 
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -228,6 +229,20 @@ void refuse_to_change_the_host(const InitPlan& plan) {
     throw Error(ErrorKind::kConfig, "hostname and domainname cannot be set in the host's UTS namespace");
 }
 
+// runtime-spec: a namespace type that is not listed is inherited. Then nothing may be done to "/", and
+// whatever would be is refused.
+void share_mounts_with_the_caller(InitPlan& plan) {
+  if (has_own(plan.namespaces, CLONE_NEWNS)) return;
+  if (has_user_namespace(plan))
+    throw Error(ErrorKind::kConfig, "a user namespace needs a mount namespace of the container's own");
+  if (plan.rootfs->propagation != 0)
+    throw Error(ErrorKind::kConfig, "rootfsPropagation needs a mount namespace of the container's own");
+  plan.rootfs->in_callers_namespace = true;
+  // Copies of the caller's mounts: a namespace of its own would have made them slaves.
+  for (rootfs::MountOp& op : plan.rootfs->mounts)
+    if (op.kind == rootfs::MountKind::kBind) op.propagation.insert(op.propagation.begin(), MS_SLAVE | MS_REC);
+}
+
 void require_open(const InitPlan& plan) {
   for (unsigned i = 0; i < plan.preserved_fds; ++i)
     if (::fcntl(static_cast<int>(3 + i), F_GETFD) == -1)
@@ -252,6 +267,7 @@ void open_plan_resources(const oci::Spec& spec, InitPlan& plan) {
     plan.hook_stderr = std::move(output.err);
   }
   refuse_to_change_the_host(plan);
+  share_mounts_with_the_caller(plan);
   int user_namespace = -1;
   for (const NamespaceJoin& ns : plan.namespaces.join)
     if (ns.type == CLONE_NEWUSER) user_namespace = ns.fd.get();

@@ -131,8 +131,9 @@ void check_namespaces(const oci::Linux& linux, Validator& v) {
                 " is there twice");
     if (!ns.path.empty()) v.absolute(cat("/linux/namespaces/", i, "/path"), ns.path);
   }
-  if (!find(linux, NamespaceType::kMount)) v.problem("/linux/namespaces: a mount namespace is required");
   const oci::Namespace* user = find(linux, NamespaceType::kUser);
+  if (user && !find(linux, NamespaceType::kMount))
+    v.problem("/linux/namespaces: with a user namespace, a mount namespace is required");
   const bool maps = !linux.uid_mappings.empty() || !linux.gid_mappings.empty();
   if (!user && maps) v.problem("/linux/uidMappings: id mappings need a user namespace");
   if (user && user->path.empty() && (linux.uid_mappings.empty() || linux.gid_mappings.empty()))

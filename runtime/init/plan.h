@@ -137,6 +137,7 @@ struct InitPlan {
 
   // --- the root; absent for exec, whose mount namespace has one
   std::optional<rootfs::RootfsPlan> rootfs;
+  UniqueFd exec_root;  // of exec, where the container has no mount namespace of its own
   std::string hostname;
   std::string domainname;
   std::vector<Sysctl> sysctls;

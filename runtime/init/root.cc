@@ -48,6 +48,10 @@ Status set_propagation(Init& init) {
 }
 
 Status prepare_root(Init& init) {
+  if (init.plan.exec_root.valid()) {
+    if (Status st = sys::fchdir(init.plan.exec_root.get()); !st.ok()) return st;
+    if (Status st = sys::chroot("."); !st.ok()) return st;
+  }
   sys::Result<RootedDir> root =
       init.plan.rootfs ? rootfs::prepare_root(*init.plan.rootfs, init.note) : RootedDir::open_trusted("/");
   if (!root.ok()) return root.status();

