@@ -33,6 +33,12 @@ void set_affinity(pid_t pid, const BitMask& cpus) {
   if (!cpus.empty()) check(try_to_set(pid, cpus), "set CPU affinity (process.execCPUAffinity)");
 }
 
+void reset_affinity(pid_t pid) {
+  // The kernel takes what there is of it (sched_setaffinity(2)).
+  const BitMask all(kMostCpus / (sizeof(unsigned long) * CHAR_BIT), ~0UL);
+  (void)try_to_set(pid, all);
+}
+
 AffinityForClone::AffinityForClone(const BitMask& cpus) {
   if (cpus.empty()) return;
   before_ = own_affinity();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CPUs that a process of `exec` runs on (config.md, process.execCPUAffinity). The parent sets them: its
-// own before the clone, so that the process begins there, and the child's once that is in its cgroup.
+// The CPUs that a process of `exec` runs on (config.md, process.execCPUAffinity), and those of all others.
+// The parent sets them: its own before the clone, so that the process begins there, and the child's once that
+// is in its cgroup.
 #pragma once
 
 #include <sys/types.h>
@@ -23,5 +24,9 @@ class AffinityForClone {
 
 // Throws SysError. An empty mask changes nothing.
 void set_affinity(pid_t pid, const BitMask& cpus);
+
+// All CPUs that the cgroup of `pid` allows: that a caller runs on few (systemd's CPUAffinity=, taskset) is no
+// limit of its containers. Best effort: a container of somebody else's may be out of reach.
+void reset_affinity(pid_t pid);
 
 }  // namespace crunlite::runtime

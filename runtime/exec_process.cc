@@ -36,11 +36,16 @@ oci::Process completed(oci::Process process, const oci::Process& container) {
   return process;
 }
 
-// Not inheritable and ambient: a program with capabilities in its file would regain what was dropped
-// (CVE-2022-29162).
+bool has(const std::vector<std::string>& set, const std::string& name) {
+  return std::ranges::find(set, name) != set.end();
+}
+
+// Not inheritable: a program with capabilities in its file would regain what was dropped (CVE-2022-29162).
+// Where config.json has it there already, a program that is not root keeps it, too (ambient), as with runc.
 void add_capability(oci::Capabilities& sets, const std::string& name) {
   for (auto* set : {&sets.bounding, &sets.effective, &sets.permitted})
-    if (std::ranges::find(*set, name) == set->end()) set->push_back(name);
+    if (!has(*set, name)) set->push_back(name);
+  if (has(sets.inheritable, name) && !has(sets.ambient, name)) sets.ambient.push_back(name);
 }
 
 }  // namespace

@@ -69,7 +69,12 @@ int run(const RunOptions& options) {
   // We stay, and are the service's main process.
   NotifySocket notify(StateDir::open(options.create.container).fd(), options.create.notify_socket,
                       MainPid::kKeep);
-  start(options.create.container);
+  try {
+    start(options.create.container);
+  } catch (const Error&) {
+    if (proxy) proxy->finish();  // what a startContainer hook has said
+    throw;
+  }
   return stay_with(init, signals, proxy ? &*proxy : nullptr, &notify).shell_code();
 }
 

@@ -190,6 +190,8 @@ class Conversation {
     }
     if (!placed_ && services_.place_in_cgroup) services_.place_in_cgroup(pid);
     if (services_.lend_network_devices) services_.lend_network_devices(pid);
+    // With only `initial` the kernel decides (config.md).
+    if (plan_.initial_cpus.empty() && plan_.final_cpus.empty()) reset_affinity(pid);
     set_affinity(pid, plan_.final_cpus);
     write_oom_score(*services_.proc, pid, plan_);
     raise_rlimits(pid, plan_);

@@ -4,7 +4,7 @@ says which."""
 import os
 import re
 
-from support.harness import ConsoleSocket, RuntimeTest, process
+from support.harness import ConsoleSocket, RuntimeTest, process, run
 
 
 def read(path):
@@ -104,6 +104,28 @@ class Program(RuntimeTest):
         self.assertEqual('stopped', self.state(name)['status'])
         self.assert_ok(self.oci('delete', name))
         self.assert_fails(self.run_bundle(bundle), 1, 'config.json has no process')
+
+
+class Affinity(RuntimeTest):
+
+    def test_that_of_the_caller_is_not_the_containers(self):
+        """config.md, execCPUAffinity: "the final affinity is determined by the Linux kernel"; newer releases of runc
+        and crun see to it that it is."""
+        if self.runtime_name == 'runc':
+            self.skipTest('newer releases do')
+        cpus = sorted(os.sched_getaffinity(0))
+        if len(cpus) < 2 or 'cpuset:/\n' not in read('/proc/self/cgroup') + '\n':
+            self.skipTest('takes two processors, and a cpuset with all of them')
+        bundle = self.bundle().sh('grep Cpus_allowed_list /proc/self/status')
+        whole = re.search(r'Cpus_allowed_list:\s*(\S+)', read('/proc/self/status'))[1]
+        name = self.container()
+        alone = ['taskset', '-c', str(cpus[0]), *self._oci_argv()]
+        result = run([*alone, 'run', '--bundle', bundle.path, name])
+        self.assertEqual(whole, self.assert_ok(result).out.split()[-1])
+        name, created = self.create(self.bundle(['/bin/sleep', '1000']))
+        self.assert_ok(created)
+        result = run([*alone, 'exec', name, 'grep', 'Cpus_allowed_list', '/proc/self/status'])
+        self.assertEqual(whole, self.assert_ok(result).out.split()[-1])
 
 
 class Waiting(RuntimeTest):

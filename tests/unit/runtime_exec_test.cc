@@ -56,6 +56,16 @@ TEST(ExecProcess, NeverRunsTheContainersOwnCommand) {
   EXPECT_THROW(exec_process(container(), std::nullopt, {}), Error);
 }
 
+TEST(ExecProcess, ACapabilityIsAmbientWhereItIsInheritable) {
+  oci::Process given = container();
+  given.capabilities->inheritable = {"CAP_KILL"};
+  ExecChanges changes = command({"sh"});
+  changes.capabilities = {"CAP_SYS_TIME", "CAP_KILL"};
+  const oci::Process process = exec_process(given, std::nullopt, changes);
+  EXPECT_THAT(process.capabilities->inheritable, ElementsAre("CAP_KILL"));
+  EXPECT_THAT(process.capabilities->ambient, ElementsAre("CAP_KILL"));
+}
+
 TEST(ExecProcess, TheCommandLineChangesIt) {
   ExecChanges changes = command({"sh"});
   changes.cwd = "/tmp";
