@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "cmd/caller_config.h"
 #include "cmd/grammar.h"
+#include "cmd/other_programs.h"
 #include "cmd/output.h"
 #include "cmd/verbs.h"
 
@@ -18,13 +19,6 @@ namespace {
 
 constexpr size_t kLargestFile = 1u << 20;
 constexpr mode_t kDefaultMode = 0644;
-
-std::string own_path() {
-  char target[PATH_MAX];
-  const size_t size = check(sys::readlink_at(AT_FDCWD, "/proc/self/exe", target, sizeof target),
-                            "find out where crun-lite is");
-  return std::string(target, size);
-}
 
 // What callers are told must mean the same from every working directory.
 std::string absolute(const std::string& path) {

@@ -10,13 +10,16 @@
 
 namespace crunlite::cmd {
 
-std::string own_path() {
-  const char* original = ::getenv(std::string(kSealedVariable).c_str());
-  if (original && *original == '/') return original;
+std::string running_path() {
   char path[PATH_MAX];
   const size_t size =
       check(sys::readlink_at(AT_FDCWD, "/proc/self/exe", path, sizeof path), "read /proc/self/exe");
   return std::string(path, size);
+}
+
+std::string own_path() {
+  const char* original = ::getenv(std::string(kSealedVariable).c_str());
+  return original && *original == '/' ? original : running_path();
 }
 
 std::string find_own_program(const std::string& name) {

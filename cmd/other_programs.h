@@ -11,7 +11,9 @@ namespace crunlite::cmd {
 // /proc/self/exe no longer tells.
 inline constexpr std::string_view kSealedVariable = "CRUNLITE_SEALED";
 
-// The path of this program's file. Throws SysError.
+// What the kernel says is running: in the copy, the copy. Throws SysError.
+std::string running_path();
+// The path of this program's file, also in the copy. Throws SysError.
 std::string own_path();
 
 // The first place where `name` is; throws Error(kUnsupported) that says where it was looked for.

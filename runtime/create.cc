@@ -73,7 +73,7 @@ UniqueFd console_socket(const CreateOptions& options, const oci::Spec& spec) {
   if (options.console_socket.empty())
     throw Error(ErrorKind::kUsage,
                 "cannot allocate tty if crun-lite will detach without setting console socket");
-  return connect_console_socket(options.console_socket);
+  return connect_unix(options.console_socket, SOCK_STREAM, "console socket");
 }
 
 Record first_record(const CreateOptions& options, const Bundle& bundle, const StateDir& dir,

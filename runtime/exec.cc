@@ -68,7 +68,7 @@ UniqueFd console_socket(const ExecOptions& options, bool terminal) {
   if (options.console_socket.empty())
     throw Error(ErrorKind::kUsage,
                 "cannot allocate tty if crun-lite will detach without setting console socket");
-  return connect_console_socket(options.console_socket);
+  return connect_unix(options.console_socket, SOCK_STREAM, "console socket");
 }
 
 bool may_trace(const std::optional<oci::Process>& process) {
