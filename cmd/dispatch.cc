@@ -56,6 +56,7 @@ constexpr Flag kExecFlags[] = {
     {"--preserve-fds", Owner::kOci, Takes::kValue},
     {"--cgroup", Owner::kOci, Takes::kValue},
     {"--ignore-paused", Owner::kOci},
+    {"--no-subreaper", Owner::kOci},
     {"--detach", Owner::kBoth},
     {"-d", Owner::kBoth},
     {"--tty", Owner::kBoth},
@@ -86,8 +87,6 @@ constexpr Flag kStartFlags[] = {
 constexpr Flag kKillFlags[] = {
     {"--all", Owner::kOci},
     {"-a", Owner::kOci},
-    {"--regex", Owner::kOci},
-    {"-r", Owner::kOci},
     {"--signal", Owner::kDocker, Takes::kValue},
     {"-s", Owner::kDocker, Takes::kValue},
 };
@@ -311,6 +310,15 @@ CalledAs called_as(std::string_view argv0) {
 
 bool has_two_meanings(std::string_view verb) {
   return find_verb(verb) != nullptr;
+}
+
+std::vector<OciFlag> oci_flags_of(std::string_view verb) {
+  std::vector<OciFlag> out;
+  const TwoMeanings* found = find_verb(verb);
+  if (!found) return out;
+  for (const Flag& flag : found->flags)
+    if (flag.owner != Owner::kDocker) out.push_back({flag.name, flag.takes == Takes::kValue});
+  return out;
 }
 
 Door door_of(const CommandLine& line, CalledAs called, const Surroundings& surroundings) {

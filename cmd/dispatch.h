@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <string_view>
+#include <vector>
 
 #include "cmd/command_line.h"
 
@@ -36,6 +37,13 @@ CalledAs called_as(std::string_view argv0);
 
 // Whether the rule below has anything to say about this verb. All others mean the same at both doors.
 bool has_two_meanings(std::string_view verb);
+
+// What the rule takes for flags of the OCI verb, docker's or not. A test holds the verb's grammar against it.
+struct OciFlag {
+  std::string_view name;
+  bool takes_value;
+};
+std::vector<OciFlag> oci_flags_of(std::string_view verb);
 
 // The rule for a verb that has two meanings, first match wins:
 //   1. `crun-lite oci VERB`: OCI

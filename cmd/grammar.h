@@ -17,6 +17,8 @@ namespace crunlite::cmd {
 
 // For a verb with a grammar that Grammar cannot say. False: help was asked for and has been printed. Throws
 // Error(kUsage), which says the name of the app when it has one.
+// `--name value`, `--name=value`, `-n value`, `-nvalue` and `-n=value` are the same for every flag, the empty
+// value included, and of a flag that takes one value and is given twice the last counts.
 bool read_flags(CLI::App& app, const Args& args);
 
 class Grammar {
@@ -55,6 +57,13 @@ class Grammar {
   std::string first_positional(const Args& rest) const;
   bool given(const std::string& name) const;
   std::string help() const;
+
+  // All that it knows, also what the help does not show; for the test that compares it with cmd/dispatch.cc.
+  struct Name {
+    std::string name;  // "-b", "--bundle"
+    bool takes_value;
+  };
+  std::vector<Name> names() const;
 
  private:
   std::unique_ptr<CLI::App> app_;

@@ -14,14 +14,7 @@ std::string environment(const char* name) {
   return value ? value : "";
 }
 
-}  // namespace
-
-Args as_go_reads_them(Args args) {
-  std::ranges::replace(args, "-no-subreaper", "--no-subreaper");
-  return args;
-}
-
-void add_create_flags(Grammar& grammar, runtime::CreateOptions& options) {
+void add_common_flags(Grammar& grammar, runtime::CreateOptions& options) {
   grammar.required("container-id", options.container.id, "a name for the container");
   grammar.option("-b,--bundle", options.bundle, "DIR",
                  "directory with config.json (default: the current one)");
@@ -33,6 +26,25 @@ void add_create_flags(Grammar& grammar, runtime::CreateOptions& options) {
   grammar.option("--preserve-fds", options.preserve_fds, "N", "pass N more descriptors on, from 3");
   grammar.flag("--no-pivot", options.no_pivot, "no pivot_root: for a root on a ramdisk");
   grammar.flag("--no-new-keyring", options.no_new_keyring, "keep the caller's session keyring");
+}
+
+}  // namespace
+
+Args as_go_reads_them(Args args) {
+  std::ranges::replace(args, "-no-subreaper", "--no-subreaper");
+  return args;
+}
+
+void describe(Grammar& grammar, CreateFlags& flags) {
+  add_common_flags(grammar, flags.options);
+  grammar.ignored_flag("--no-subreaper");
+}
+
+void describe(Grammar& grammar, RunFlags& flags) {
+  add_common_flags(grammar, flags.options.create);
+  grammar.flag("-d,--detach", flags.options.detach, "do not wait for its end");
+  grammar.flag("--keep", flags.options.keep, "keep the container's record when it has ended");
+  grammar.flag("--no-subreaper", flags.no_subreaper, "leave the container's orphans to somebody else");
 }
 
 void complete_create_options(const Globals& globals, runtime::CreateOptions& options) {

@@ -13,7 +13,16 @@ namespace crunlite::cmd {
 // short flags.
 Args as_go_reads_them(Args args);
 
-void add_create_flags(Grammar& grammar, runtime::CreateOptions& options);
+struct CreateFlags {
+  runtime::CreateOptions options;
+};
+void describe(Grammar& grammar, CreateFlags& flags);
+
+struct RunFlags {
+  runtime::RunOptions options;
+  bool no_subreaper = false;
+};
+void describe(Grammar& grammar, RunFlags& flags);
 
 // What the environment and the global flags say about it. Throws Error(kUsage) when a descriptor that
 // --preserve-fds or LISTEN_FDS promises is not there.

@@ -3,24 +3,10 @@
 
 #include "base/error.h"
 #include "cmd/descriptors.h"
-#include "cmd/grammar.h"
 #include "cmd/output.h"
 
 namespace crunlite::cmd {
-namespace {
-
-// As the command line has it.
-struct Flags {
-  runtime::ExecOptions options;
-  std::string user;
-  std::vector<std::string> additional_gids;
-  std::vector<std::string> cgroups;
-  bool no_new_privileges = false;
-  bool no_subreaper = false;
-  bool help = false;
-};
-
-void describe(Grammar& grammar, Flags& flags) {
+void describe(Grammar& grammar, ExecFlags& flags) {
   runtime::ExecOptions& options = flags.options;
   runtime::ExecChanges& changes = options.changes;
   grammar.option("-p,--process", options.process_file, "FILE",
@@ -46,6 +32,8 @@ void describe(Grammar& grammar, Flags& flags) {
   grammar.help_flag(flags.help);
 }
 
+namespace {
+
 // What is left of the command line: the id, and the command.
 void take_positionals(const Grammar& grammar, const Args& rest, runtime::ExecOptions& options) {
   options.container.id = grammar.first_positional(rest);
@@ -59,7 +47,7 @@ void take_positionals(const Grammar& grammar, const Args& rest, runtime::ExecOpt
 std::optional<runtime::ExecOptions> read_exec_flags(const Globals& globals, const Args& args) {
   Grammar grammar("crun-lite exec",
                   "Run a further program in a container: exec [OPTIONS] ID COMMAND [ARG...]");
-  Flags flags;
+  ExecFlags flags;
   describe(grammar, flags);
   const Args rest = grammar.read_front(args);
   if (flags.help) {

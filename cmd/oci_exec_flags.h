@@ -6,9 +6,22 @@
 #include <optional>
 
 #include "cmd/command_line.h"
+#include "cmd/grammar.h"
 #include "runtime/exec.h"
 
 namespace crunlite::cmd {
+
+// As the command line has them.
+struct ExecFlags {
+  runtime::ExecOptions options;
+  std::string user;
+  std::vector<std::string> additional_gids;
+  std::vector<std::string> cgroups;
+  bool no_new_privileges = false;
+  bool no_subreaper = false;
+  bool help = false;
+};
+void describe(Grammar& grammar, ExecFlags& flags);
 
 // Options end at the container's id; the rest is the command, after a `--` if there is one. Nothing: help was
 // asked for and has been printed. Throws Error(kUsage).

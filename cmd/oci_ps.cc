@@ -6,11 +6,10 @@
 #include "base/child.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "cmd/grammar.h"
+#include "cmd/oci_flags.h"
 #include "cmd/output.h"
 #include "cmd/ps_table.h"
 #include "cmd/verbs.h"
-#include "runtime/runtime.h"
 
 namespace crunlite::cmd {
 namespace {
@@ -44,19 +43,17 @@ std::string output_of_ps(const Args& args) {
 
 int oci_ps(const Globals& globals, const Args& args) {
   Grammar grammar("crun-lite ps", "Show the processes of a container: ps [OPTIONS] ID [ARGUMENTS OF PS...]");
-  std::string format = "table";
-  bool help = false;
-  grammar.choice("-f,--format", format, {"table", "json"}, "table or json");
-  grammar.help_flag(help);
+  PsFlags flags;
+  describe(grammar, flags);
   // What follows the id is for ps(1), which has an option --format too.
   Args rest = grammar.read_front(args);
-  if (help) {
+  if (flags.help) {
     print(grammar.help());
     return 0;
   }
   const std::string id = grammar.first_positional(rest);
   const std::vector<pid_t> pids = runtime::processes({.root = globals.root, .id = id});
-  if (format == "json") {
+  if (flags.format == "json") {
     json::Array out;
     for (const pid_t pid : pids) out.emplace_back(pid);
     print(json::dump(out) + "\n");
