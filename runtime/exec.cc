@@ -98,6 +98,7 @@ InitPlan plan_exec(const ExecOptions& options, const oci::Spec& spec, const oci:
       .in_user_namespace = std::ranges::find(types, CLONE_NEWUSER) != types.end(),
       .keyring = record.no_new_keyring ? "" : "_ses." + record.id,
       .placed_by_clone = placed_by_clone,
+      .joins_rdt = record.rdt.used(),
       .has_tracers = may_trace(spec.process) || may_trace(process),
       .preserve_fds = options.preserve_fds,
       .listen_fds = options.listen_fds,
@@ -144,6 +145,7 @@ int exec(const ExecOptions& options) {
   const ParentServices services{
       .proc = &open_proc(),
       .cgroup_fd = cgroup.placed_by_clone() ? cgroup.clone_fd() : -1,
+      .note = [&](pid_t pid) { enter_rdt(record.rdt, pid); },
       .place_in_cgroup = [&](pid_t pid) { cgroup.join(pid, InV2::kNo); },
       .receive_console =
           [&](UniqueFd master) {

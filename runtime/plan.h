@@ -54,6 +54,7 @@ struct ExecInputs {
   bool in_user_namespace = false;  // the container has one of its own
   std::string keyring;             // name of the container's; empty: the caller's stays
   bool placed_by_clone = false;    // as in PlanInputs
+  bool joins_rdt = false;          // its class of service, too, is set from outside
   bool has_tracers = false;        // some process of the container may have CAP_SYS_PTRACE
   unsigned preserve_fds = 0;
   unsigned listen_fds = 0;

@@ -143,13 +143,24 @@ void plan_execution(const std::optional<oci::Personality>& personality,
   if (memory_policy) plan.memory_policy = plan_memory_policy(*memory_policy);
 }
 
+namespace {
+
+// Does the parent do more to the new process than put it into its cgroup? A successor inherits that, and must
+// not be made before.
+bool set_from_outside(const oci::Process& process, const ExecInputs& inputs) {
+  return inputs.joins_rdt || process.oom_score_adj || process.exec_cpu_affinity ||
+         (inputs.in_user_namespace && !process.rlimits.empty());
+}
+
+}  // namespace
+
 Planned build_exec_plan(const oci::Process& process, ExecInputs inputs) {
   Planned planned;
   InitPlan& plan = planned.plan;
   plan.namespaces.join = std::move(inputs.join);
   plan.namespaces.joined_user = inputs.in_user_namespace;
   // In the container it must never be without the container's limits and device rules.
-  plan.wait_for_placement = !inputs.placed_by_clone;
+  plan.wait_for_placement = !inputs.placed_by_clone || set_from_outside(process, inputs);
   plan_process(process, planned);
   plan_environment(process, inputs.listen_fds, plan);
   keep_groups_if_asked(inputs.annotations, plan);

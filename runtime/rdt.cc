@@ -111,6 +111,10 @@ bool make_group(const std::string& path, const Rdt::Populate& populate) {
   return true;
 }
 
+void join_group(const std::string& path, pid_t pid) {
+  check(write_group_file(open_group(path).get(), "tasks", cat(pid)), "move process ", pid, " to ", path);
+}
+
 std::string lines_of(std::string_view schemata, std::string_view resource) {
   std::string out;
   for (const std::string_view raw : split(schemata, '\n')) {
@@ -231,11 +235,14 @@ Rdt::~Rdt() {
 
 void Rdt::join(pid_t pid) const {
   if (!plan_.used()) return;
-  const auto add = [&](const std::string& path) {
-    check(write_group_file(open_group(path).get(), "tasks", cat(pid)), "move process ", pid, " to ", path);
-  };
-  add(class_path(plan_));
-  if (plan_.monitoring) add(monitor_path(plan_));
+  join_group(class_path(plan_), pid);
+  if (plan_.monitoring) join_group(monitor_path(plan_), pid);
+}
+
+void enter_rdt(const RdtPlan& plan, pid_t pid) {
+  if (!plan.used()) return;
+  if (exists(class_path(plan))) join_group(class_path(plan), pid);
+  if (plan.monitoring && exists(monitor_path(plan))) join_group(monitor_path(plan), pid);
 }
 
 std::string update_rdt(const RdtPlan& plan, const std::vector<std::string>& lines) {

@@ -64,6 +64,9 @@ class Rdt {
   bool armed_ = false;
 };
 
+// A further process of the container (`exec`) joins its groups. When somebody has removed one, the kernel has
+// moved the container's processes to the group above it, and there is nothing to join.
+void enter_rdt(const RdtPlan& plan, pid_t pid);
 // Other schemata for the container's class (`update`). Returns what was there, for write_rdt_schemata.
 std::string update_rdt(const RdtPlan& plan, const std::vector<std::string>& lines);
 // Best effort, for taking an update back.

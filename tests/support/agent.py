@@ -66,23 +66,26 @@ class Agent:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
-            with connection:
-                self._take(connection)
+            threading.Thread(target=self._take, args=(connection,), daemon=True).start()
 
     def _take(self, connection):
+        with connection:
+            self._read(connection)
+
+    def _read(self, connection):
         fds = array.array('i')
         text, ancillary, _, _ = connection.recvmsg(1 << 16, socket.CMSG_SPACE(64))
         for level, kind, data in ancillary:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
                 fds.frombytes(data)
-        rest = connection.recv(4096)  # the runtime closes the connection after one state
         state = json.loads(text)
-        self.messages.append((len(fds), rest))
         self.states.append(state)
         for listener in fds:
             self._listeners.append(listener)
             thread = threading.Thread(target=self._serve, args=(listener, state), daemon=True)
             thread.start()
+        # At once or, runc, when it ends: by then the container may need answers.
+        self.messages.append((len(fds), connection.recv(4096)))
 
     def _serve(self, listener, state):
         while True:

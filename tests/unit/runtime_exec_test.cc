@@ -154,6 +154,27 @@ TEST(ExecPlan, HasNoRootAndMakesNoNamespace) {
   EXPECT_EQ(plan.oom_score_adj, 7);
 }
 
+TEST(ExecPlan, WaitsForWhatIsSetFromOutside) {
+  const auto waits = [](const oci::Process& process, ExecInputs inputs) {
+    inputs.placed_by_clone = true;
+    return build_exec_plan(process, std::move(inputs)).plan.wait_for_placement;
+  };
+  oci::Process process;
+  process.args = {"sh"};
+  EXPECT_TRUE(build_exec_plan(process, {}).plan.wait_for_placement) << "it is moved into its cgroup";
+  EXPECT_FALSE(waits(process, {}));
+  EXPECT_TRUE(waits(process, {.joins_rdt = true}));
+  process.rlimits = {{"RLIMIT_NOFILE", 10, 20}};
+  EXPECT_FALSE(waits(process, {}));
+  EXPECT_TRUE(waits(process, {.in_user_namespace = true}));
+  process.rlimits.clear();
+  process.oom_score_adj = 5;
+  EXPECT_TRUE(waits(process, {}));
+  process.oom_score_adj.reset();
+  process.exec_cpu_affinity = oci::CpuAffinity{"", "0"};
+  EXPECT_TRUE(waits(process, {}));
+}
+
 TEST(ExecPlan, CpusAreForExecOnly) {
   oci::Process process = exec_process(container(), std::nullopt, command({"sh"}));
   process.exec_cpu_affinity = oci::CpuAffinity{"0-1", "1"};

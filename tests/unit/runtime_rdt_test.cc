@@ -117,6 +117,20 @@ TEST_F(RdtTest, AClassThatIsThereIsUsedAndStays) {
   EXPECT_TRUE(exists("/old"));
 }
 
+TEST_F(RdtTest, AFurtherProcessJoinsWhatIsThere) {
+  RdtPlan plan{.root = root_, .id = "web", .class_name = "old", .class_existed = true, .monitoring = true};
+  enter_rdt(plan, 43);  // its monitoring group was removed
+  EXPECT_EQ(get("/old/tasks"), "43");
+  make("/old/mon_groups/web");
+  enter_rdt(plan, 44);
+  EXPECT_EQ(get("/old/tasks"), "44");
+  EXPECT_EQ(get("/old/mon_groups/web/tasks"), "44");
+  plan.class_name = "gone";
+  enter_rdt(plan, 45);
+  EXPECT_FALSE(exists("/gone"));
+  enter_rdt({}, 46);  // a container without intelRdt
+}
+
 TEST_F(RdtTest, OtherSchemataThanTheClassHasAreAnError) {
   const oci::IntelRdt rdt{.clos_id = "old", .l3_cache_schema = "L3:0=1"};
   EXPECT_THROW(Rdt::create(plan_rdt_at(root_, rdt, "web"), rdt, populate), Error);
