@@ -102,7 +102,7 @@ int spec(const Globals&, const Args& args) {
   if (sys::stat_at(dir.get(), file.c_str(), AT_SYMLINK_NOFOLLOW).ok())
     throw Error(ErrorKind::kExists, "file ", file, " exists. Remove it first");
   const std::string text = json::dump(oci::encode_spec(document), json::Style::kIndented) + "\n";
-  write_file_atomic(dir.get(), file, text, 0666, Durability::kRename);
+  write_file_atomic(dir.get(), file, text, 0644, Durability::kRename);
   return 0;
 }
 

@@ -13,6 +13,7 @@ namespace crunlite::oci {
 
 using Annotations = std::map<std::string, std::string>;
 
+inline constexpr std::string_view kSystemdProperties = "org.systemd.property.";
 inline constexpr std::string_view kKeepOriginalGroups = "run.oci.keep_original_groups";
 inline constexpr std::string_view kHooksStdout = "run.oci.hooks.stdout";
 inline constexpr std::string_view kHooksStderr = "run.oci.hooks.stderr";
@@ -32,6 +33,7 @@ struct KnownAnnotation {
   AnnotationKind kind;
 };
 inline constexpr KnownAnnotation kAnnotations[] = {
+    {kSystemdProperties, AnnotationKind::kUnsafe},
     {kKeepOriginalGroups, AnnotationKind::kUnsafe},
     {kHooksStdout, AnnotationKind::kUnsafe},
     {kHooksStderr, AnnotationKind::kUnsafe},

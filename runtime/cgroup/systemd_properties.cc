@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "oci/annotations.h"
 #include "runtime/cgroup/gvariant.h"
 
 namespace crunlite::runtime {
@@ -185,7 +186,7 @@ std::vector<UnitProperty> device_properties(const std::vector<oci::DeviceRule>& 
 }
 
 std::vector<UnitProperty> annotated_properties(const std::map<std::string, std::string>& annotations) {
-  constexpr std::string_view kPrefix = "org.systemd.property.";
+  constexpr std::string_view kPrefix = oci::kSystemdProperties;
   std::vector<UnitProperty> properties;
   for (const auto& annotation : annotations) {
     const std::string& key = annotation.first;

@@ -2,6 +2,7 @@
 """`features` (runtime-spec, features.md): complete, and true: what it lists is taken, what it does not is not."""
 import json
 import os
+import shutil
 
 from support.harness import RuntimeTest, run
 
@@ -50,7 +51,7 @@ class Document(FeaturesTest):
         self.assertTrue(self.linux['mountExtensions']['idmap']['enabled'])  # containerd asks for pods with users
         self.assertIn('rro', self.features['mountOptions'])  # dockerd asks for recursive read-only mounts
         self.assertRegex(self.features['annotations']['io.github.seccomp.libseccomp.version'], r'^\d+\.\d+\.\d+$')
-        for name in ('run.oci.hooks.stdout', 'run.oci.seccomp_bpf_data'):
+        for name in ('run.oci.hooks.stdout', 'run.oci.seccomp_bpf_data', 'org.systemd.property.'):
             self.assertIn(name, self.features['potentiallyUnsafeConfigAnnotations'])
 
     def test_no_name_twice(self):
@@ -75,6 +76,34 @@ class Document(FeaturesTest):
 
     def test_a_word_too_many(self):
         self.assertNotEqual(0, run([self.runtime, 'features', 'more']).code)
+
+
+class BesideRunc(FeaturesTest):
+    """Callers were written with runc's document at hand."""
+
+    # acl and noacl are options of some file systems; runc 1.2 no longer lists them either.
+    LACKING = {'/mountOptions': {'acl', 'noacl'}}
+
+    def test_nothing_of_runcs_is_missing(self):
+        runc = shutil.which('runc')
+        if not runc:
+            self.skipTest('runc is not installed')
+        self.compare(json.loads(self.assert_ok(run([runc, 'features'])).out), self.features)
+
+    def compare(self, theirs, ours, path=''):
+        for key, value in theirs.items():
+            where = f'{path}/{key}'
+            if '.runc.' in key or where == '/ociVersionMax':
+                continue
+            with self.subTest(where):
+                self.assertIn(key, ours)
+                self.assertIs(type(value), type(ours[key]))
+                if isinstance(value, dict):
+                    self.compare(value, ours[key], where)
+                elif isinstance(value, list):
+                    self.assertLessEqual(set(value) - self.LACKING.get(where, set()), set(ours[key]))
+                elif not key.endswith('.libseccomp.version'):
+                    self.assertEqual(value, ours[key])
 
 
 class Truth(FeaturesTest):
@@ -123,7 +152,8 @@ class Truth(FeaturesTest):
     def test_seccomp(self):
         seccomp = self.linux['seccomp']
         cases = [{'defaultAction': a, 'syscalls': [{'names': ['getppid'], 'action': 'SCMP_ACT_ALLOW'}]}
-                 for a in seccomp['actions'] if a != 'SCMP_ACT_NOTIFY']  # that one needs an agent: test_oci_seccomp_notify
+                 for a in seccomp['actions']
+                 if a != 'SCMP_ACT_NOTIFY']  # that one needs an agent: test_oci_seccomp_notify
         cases += [{'defaultAction': 'SCMP_ACT_ALLOW', 'architectures': [a]} for a in seccomp['archs']]
         cases += [{'defaultAction': 'SCMP_ACT_ALLOW', 'flags': [f]} for f in seccomp['supportedFlags']]
         cases += [{'defaultAction': 'SCMP_ACT_ALLOW', 'syscalls': [
@@ -136,8 +166,10 @@ class Truth(FeaturesTest):
     def test_sections_that_are_off_are_refused_and_those_that_are_on_are_not(self):
         sections = {
             'netDevices': ({'nosuchlink': {'name': 'eth7'}}, self.linux.get('netDevices', {}).get('enabled')),
-            'intelRdt': ({'closID': 'nosuch', 'l3CacheSchema': 'L3:0=1'}, self.linux.get('intelRdt', {}).get('enabled')),
-            'memoryPolicy': ({'mode': 'MPOL_DEFAULT', 'nodes': ''}, bool(self.linux.get('memoryPolicy', {}).get('modes'))),
+            'intelRdt': ({'closID': 'nosuch', 'l3CacheSchema': 'L3:0=1'},
+                         self.linux.get('intelRdt', {}).get('enabled')),
+            'memoryPolicy': ({'mode': 'MPOL_DEFAULT', 'nodes': ''},
+                             bool(self.linux.get('memoryPolicy', {}).get('modes'))),
         }
         for name, (value, on) in sections.items():
             with self.subTest(name):
