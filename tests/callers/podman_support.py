@@ -34,8 +34,8 @@ network_backend = "netavark"
 network_config_dir = "{scratch}/networks"
 '''
 
-# A directory where a hierarchy could be mounted, and none is, is one to podman: it makes plain directories there and then
-# cannot remove them. This machine gets what is mounted, and nothing else.
+# A directory where a hierarchy could be mounted, and none is, is one to podman: it makes plain directories there and
+# then cannot remove them. This machine gets what is mounted, and nothing else.
 MOUNTED_HIERARCHIES = '''
 set -e
 mkdir /run/all && mount --rbind /sys/fs/cgroup /run/all
@@ -106,14 +106,6 @@ class PodmanTest(HostTest):
                     with contextlib.suppress(ChildProcessError):  # the next signal came in between
                         os.waitpid(pid, os.WNOHANG)
         self.addCleanup(signal.signal, signal.SIGCHLD, signal.signal(signal.SIGCHLD, reap))
-
-    def needs(self, *verbs):
-        """Skips what takes verbs that this crun-lite has not."""
-        if self.runtime_name != 'crun-lite':
-            return
-        lacking = [v for v in verbs if self.host.run([paths.CRUN_LITE, v, '--help']).code != 0]
-        if lacking:
-            self.skipTest(f'this crun-lite has no {" and no ".join(lacking)}')
 
     def on_host(self, *argv, **kwargs):
         return self.assert_ok(self.host.run(argv, **kwargs)).out

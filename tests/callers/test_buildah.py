@@ -210,7 +210,8 @@ class Buildah(HostTest):
         self.pull_base()
         container = self.assert_ok(self.buildah('from', BASE)).out.strip()
         env = {k: v for k, v in os.environ.items() if k != 'BUILDAH_RUNTIME'} | {'TMPDIR': self.temporary}
-        hook = ['--isolation', 'oci', '--network', 'none', container, 'sh', '-c', 'grep -c . /proc/self/cgroup >&2; exit 4']
+        hook = ['--isolation', 'oci', '--network', 'none', container, 'sh', '-c',
+                'grep -c . /proc/self/cgroup >&2; exit 4']
         for named in ([], ['--runtime', 'crun-lite']):
             result = self.host.run(['strace', '-f', '-qq', '-e', 'trace=execve', '-o', self.path('trace'),
                                     *self.buildah_argv('run', *named, *hook)], env=env, timeout=120)
@@ -254,8 +255,8 @@ class Buildah(HostTest):
                                      self.path('context'))
             build = self.background(argv, self.host, stdout=out, stderr=out, env=env)
         wait_until(lambda: 'ready\n' in self._read(log), 'the step has begun', timeout=60)
-        # buildah alone, not its group: when the signal reaches a `state` between its execve and its main, buildah gives up
-        # without a kill and leaves the container running, whatever the runtime.
+        # buildah alone, not its group: when the signal reaches a `state` between its execve and its main, buildah gives
+        # up without a kill and leaves the container running, whatever the runtime.
         build.send_signal(signal.SIGINT)
         self.assertNotEqual(0, build.wait(timeout=30))
         self.assertEqual([], self.containers_left())

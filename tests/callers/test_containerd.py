@@ -8,7 +8,7 @@ import shutil
 from docker_support import wait_size
 from support import paths
 from support.cri import Cri
-from support.dockerd import CONTAINERD_SOCKET, CTR, Machine, missing_packages, needs
+from support.dockerd import CONTAINERD_SOCKET, CTR, Machine, missing_packages
 from support.harness import Image, ScratchTest, Terminal, probe, wait_until
 
 DEADLINE = 240
@@ -69,8 +69,8 @@ class ContainerdTest(ScratchTest):
 class Ctr(ContainerdTest):
 
     def run_argv(self, name, *command, options=()):
-        return ['run', '--runtime', SHIM, '--runc-binary', self.machine.runtime, '--cgroup', f'/crl-{self.machine.token}/{name}',
-                *options, IMAGE, name, *command]
+        return ['run', '--runtime', SHIM, '--runc-binary', self.machine.runtime, '--cgroup',
+                f'/crl-{self.machine.token}/{name}', *options, IMAGE, name, *command]
 
     def detached(self, *command, options=()):
         name = self.name()
@@ -101,12 +101,12 @@ class Ctr(ContainerdTest):
         self.assertEqual(1, result.code, result)
         self.assertIn('no such file or directory', result.err)
 
-    @needs('exec')
     def test_exec(self):
         name = self.detached('sleep', '1000')
         run = self.ctr('tasks', 'exec', '--exec-id', 'e1', name, 'sh', '-c', 'echo out; pwd; exit 9')
         self.assertEqual((9, 'out\n/\n'), (run.code, run.out))
-        user = self.ctr('tasks', 'exec', '--exec-id', 'e2', '--user', '1000', '--cwd', '/tmp', name, 'sh', '-c', 'id -u; pwd')
+        user = self.ctr('tasks', 'exec', '--exec-id', 'e2', '--user', '1000', '--cwd', '/tmp', name, 'sh', '-c',
+                        'id -u; pwd')
         self.assertEqual('1000\n/tmp\n', self.assert_ok(user).out)
         missing = self.ctr('tasks', 'exec', '--exec-id', 'e3', name, 'nosuch')
         self.assertEqual(1, missing.code)
@@ -127,7 +127,6 @@ class Ctr(ContainerdTest):
         terminal.send('exit 5\n')
         self.assertEqual(5, shell.wait(timeout=30))
 
-    @needs('pause')
     def test_pause(self):
         name = self.detached('sh', '-c', 'while :; do sleep 0.05; done')
         self.assertEqual('RUNNING', self.status(name))
@@ -147,7 +146,6 @@ class Ctr(ContainerdTest):
         self.assert_ok(self.ctr('containers', 'rm', name))
         self.assertFalse(os.path.exists(f'/proc/{pid}'))
 
-    @needs('ps')
     def test_processes_and_metrics(self):
         name = self.detached('sh', '-c', 'sleep 1000; true')
         wait_until(lambda: len(self.ctr('tasks', 'ps', name).out.splitlines()) == 3, 'two processes', timeout=20)
@@ -246,7 +244,6 @@ class Kubernetes(ContainerdTest):
                     found.append(f.read())
         return found
 
-    @needs('exec')
     def test_exec(self):
         sandbox, config = self.pod()
         shell = self.container(sandbox, config, 'sleep', '1000')
@@ -260,7 +257,6 @@ class Kubernetes(ContainerdTest):
             self.cri.exec_sync(shell, ['sleep', '1000'], timeout=1)
         self.assertEqual('running', self.cri.container_state(shell))
 
-    @needs('update')
     def test_update(self):
         sandbox, config = self.pod()
         shell = self.container(sandbox, config, 'sleep', '1000')

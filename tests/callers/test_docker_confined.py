@@ -2,7 +2,6 @@
 """dockerd's options that confine a container or let it out: capabilities, seccomp, no-new-privileges, read-only
 roots, namespaces of the host, devices, user namespaces. What a container sees is compared with runc's."""
 from docker_support import DockerTest
-from support.dockerd import needs
 from support.harness import wait_until
 
 DEADLINE = 240
@@ -15,7 +14,8 @@ LOOK = {
     'adjustments': 'cat /proc/self/oom_score_adj; umask; pwd; env | grep -v HOSTNAME | sort',
     'mounts': "cut -d' ' -f5- /proc/self/mountinfo | sed -E 's/(master|shared):[0-9]+ //; s/ - / /' | "
               f"awk '{{print $1, $2, $(NF-2)}}' | grep -v -E '{OWN_AFFAIR}' | sort",
-    'devices': 'find /dev | sort; stat -c "%n %t:%T %a %u %g" $(find /dev -type c) | grep -v -E "pts|tty|console" | sort',
+    'devices': 'find /dev | sort; stat -c "%n %t:%T %a %u %g" $(find /dev -type c) | grep -v -E "pts|tty|console" | '
+               'sort',
     'writable': 'for f in /proc/sys/kernel/hostname /proc/sysrq-trigger /sys/kernel/profiling; do '
                 '(: > $f) 2>/dev/null && echo "$f writable" || echo "$f refused"; done',
     'masked': 'for f in /proc/kcore /proc/keys /proc/timer_list /sys/firmware /proc/acpi; do '
@@ -83,17 +83,16 @@ class Confined(DockerTest):
         self.assertIn('Read-only file system', out)
         self.assertIn('tmp\nvolume\n', out)
 
-    @needs('exec')
     def test_init_reaps(self):
         name = self.start('--init', '--', 'sh', '-c', 'sh -c "sleep 0.01 &"; echo ready; exec sleep 1000')
         self.wait_log(name, 'ready')
-        out = self.ok('exec', name, 'sh', '-c', 'sleep 0.2; cat /proc/1/comm; grep -l "State:.*Z" /proc/[0-9]*/status; true')
+        out = self.ok('exec', name, 'sh', '-c',
+                      'sleep 0.2; cat /proc/1/comm; grep -l "State:.*Z" /proc/[0-9]*/status; true')
         self.assertIn('docker-init', out)
         self.assertNotIn('status', out)
         self.ok('stop', name)
         self.assertEqual(143, self.engine.inspect(name, '.State.ExitCode'))
 
-    @needs('exec')
     def test_host_namespaces(self):
         look = 'for n in pid net ipc uts; do readlink /proc/self/ns/$n; done'
         own = self.sh(look).split()
@@ -102,7 +101,8 @@ class Confined(DockerTest):
         self.assertEqual(host, shared)
         self.assertFalse(set(own) & set(host), own)
         first = self.start('--ipc=shareable', '--', 'sleep', '1000')
-        joined = self.sh(look, f'--pid=container:{first}', f'--net=container:{first}', f'--ipc=container:{first}').split()
+        joined = self.sh(look, f'--pid=container:{first}', f'--net=container:{first}',
+                         f'--ipc=container:{first}').split()
         theirs = self.ok('exec', first, 'sh', '-c', look).split()
         self.assertEqual(theirs[:3], joined[:3])
         self.assertNotEqual(theirs[3], joined[3])
@@ -128,7 +128,6 @@ class Confined(DockerTest):
         refused = self.run_once('sh', '-c', mknod)
         self.assertIn('Operation not permitted', refused.err)
 
-    @needs('exec')
     def test_privileged_exec(self):
         all_capabilities(self)
         name = self.start('--cap-drop', 'ALL', '--', 'sleep', '1000')
@@ -144,10 +143,10 @@ class Remapped(DockerTest):
 
     @staticmethod
     def prepare(host):
-        host.run(['sh', '-ec', 'echo remapped:x:3999:3999::/:/bin/false >> /etc/passwd; echo remapped:x:3999: >> /etc/group;'
+        host.run(['sh', '-ec', 'echo remapped:x:3999:3999::/:/bin/false >> /etc/passwd; echo remapped:x:3999: >> '
+                               '/etc/group;'
                   'echo remapped:200000:65536 > /etc/subuid; echo remapped:200000:65536 > /etc/subgid'], check=True)
 
-    @needs('exec')
     def test_ids(self):
         name = self.start('-v', '/data', '--', 'sh', '-c', 'touch /data/by-root; exec sleep 1000')
         pid = self.engine.inspect(name, '.State.Pid')
@@ -162,7 +161,6 @@ class Remapped(DockerTest):
         out = self.sh('cat /proc/self/uid_map', '--userns=host', '--privileged').split()
         self.assertEqual('4294967295', out[2])
 
-    @needs('exec')
     def test_ports_and_devices(self):
         name = self.start('-p', '18081:80', '--', 'busybox', 'httpd', '-f', '-p', '80', '-h', '/etc')
         fetch = ['curl', '-s', '--max-time', '5', 'http://127.0.0.1:18081/passwd']

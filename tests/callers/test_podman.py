@@ -80,7 +80,8 @@ class Run(PodmanTest):
 
     def test_log_level_debug(self):
         # podman's clean-up then wants a syslog, and fails where there is none.
-        syslog = self.background([paths.PYTHON, '-c', 'import socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)'
+        syslog = self.background([paths.PYTHON, '-c',
+                                  'import socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)'
                                   '; s.bind("/run/log")\nwhile True: s.recv(65536)'], self.host)
         wait_until(lambda: self.host.run(['test', '-S', '/run/log']).code == 0, 'the syslog listens')
         self.assertIsNone(syslog.poll())
@@ -116,7 +117,6 @@ class Running(PodmanTest):
         self.assertFalse(os.path.exists(f'/proc/{seen["State"]["Pid"]}'))
 
     def test_exec(self):
-        self.needs('exec')
         name = self.start('sleep', '1000', flags=['-e', 'A=run', '-w', '/tmp'])
 
         def in_it(*args, **kwargs):
@@ -140,7 +140,6 @@ class Running(PodmanTest):
         self.assertNotEqual(0, in_it(name, 'true')[0])
 
     def test_exec_on_a_terminal(self):
-        self.needs('exec')
         name = self.start('sleep', '1000')
         terminal, shell = self.terminal('exec', '-it', name, 'sh')
         terminal.send('tty; echo "size $(stty size)"; echo end-$((1 + 1))\n')
@@ -151,7 +150,6 @@ class Running(PodmanTest):
         self.assertEqual(7, shell.wait(timeout=30))
 
     def test_several_at_once(self):
-        self.needs('exec')
         name = self.start('sleep', '1000')
         running = [self.start_podman('exec', name, 'sh', '-c', f'echo {n}; exit {n}', stdout=subprocess.PIPE)
                    for n in range(5)]
@@ -187,7 +185,6 @@ class Running(PodmanTest):
         self.assertNotEqual(0, refused.code)
 
     def test_pause(self):
-        self.needs('pause', 'resume')
         name = self.start('sh', '-c', 'while :; do echo tick; sleep 0.05; done')
         self.wait_logs(name, 'tick')
         self.ok('pause', name)
@@ -202,7 +199,6 @@ class Running(PodmanTest):
         self.ok('rm', '-f', '-t', '0', name)
 
     def test_update(self):
-        self.needs('update')
         name = self.start('sleep', '1000', flags=['-m', '128m'])
         self.assertEqual(str(128 << 20), self.cgroup_file(name, 'memory/memory.limit_in_bytes', 'memory.max'))
         self.ok('update', '--cpus', '0.5', '-m', '64m', name)
@@ -221,7 +217,6 @@ class Running(PodmanTest):
         self.assertRegex(stats[0]['mem_usage'], r'^[1-9].*[kMG]B / ')
 
     def test_health(self):
-        self.needs('exec')
         flags = ['--health-cmd', 'test -e /tmp/well', '--health-interval', 'disable', '--health-retries', '1']
         name = self.start('sleep', '1000', flags=flags)
         self.assertEqual(1, self.podman('healthcheck', 'run', name).code)
@@ -293,7 +288,8 @@ class Confined(PodmanTest):
         self.assertEqual('in\n', Path(shared, 'b').read_text(encoding='ascii'))
         self.look('echo kept > /v/x', '-v', 'vol:/v')
         self.assertEqual('kept\n', self.look('cat /v/x', '--mount', 'type=volume,source=vol,target=/v,ro'))
-        self.assertEqual('tmpfs 64\n', self.look('set -- $(df -k /t | tail -n 1); echo $1 $2', '--tmpfs', '/t:size=64k'))
+        self.assertEqual('tmpfs 64\n',
+                         self.look('set -- $(df -k /t | tail -n 1); echo $1 $2', '--tmpfs', '/t:size=64k'))
         # tmpcopyup: what the image has there is seen in the tmpfs.
         self.assertIn('alice', self.look('cat /etc/passwd', '--mount', 'type=tmpfs,tmpfs-mode=755,destination=/etc,'
                                          'tmpcopyup'))
@@ -302,7 +298,6 @@ class Confined(PodmanTest):
                                                  '--secret', 'word,mode=0400'))
 
     def test_mapped_ids(self):
-        self.needs('exec')
         maps = ['--uidmap', '0:100000:1000', '--gidmap', '0:100000:1000']
         self.assertEqual('0 100000 1000\n', self.look('echo $(cat /proc/self/uid_map)', *maps))
         self.write('own/file', 'x')
@@ -327,8 +322,8 @@ class Confined(PodmanTest):
         self.assertEqual('0:0\n', self.look('stat -c %u:%g /own/file', '-v', f'{self.path("own")}:/own:idmap', *maps))
 
     def test_devices_and_kernel_settings(self):
-        flags = ['--device', '/dev/loop-control:/dev/mine:r', '--sysctl', 'kernel.msgmax=4242', '--hostname', 'here', '--shm-size',
-                 '1m', '--ulimit', 'nofile=64:64', '--ulimit', 'nproc=100:100', '--oom-score-adj', '321']
+        flags = ['--device', '/dev/loop-control:/dev/mine:r', '--sysctl', 'kernel.msgmax=4242', '--hostname', 'here',
+                 '--shm-size', '1m', '--ulimit', 'nofile=64:64', '--ulimit', 'nproc=100:100', '--oom-score-adj', '321']
         seen = self.look('(exec < /dev/mine) && echo reading; cat /proc/sys/kernel/msgmax; hostname; '
                          'set -- $(df -k /dev/shm | tail -n 1); echo $2; ulimit -n; cat /proc/self/oom_score_adj; '
                          '(exec 2>/dev/null > /dev/mine) || echo no writing', *flags)
@@ -344,10 +339,10 @@ class Confined(PodmanTest):
                 'stages': [stage]}))
         self.assert_ok(self.podman('--hooks-dir', self.path('hooks.d'), 'run', '--rm', '--cgroup-parent', self.parent,
                                    IMAGE, 'true'))
-        self.assertEqual([f'{s} {{' for s in stages], Path(self.path('hooks.log')).read_text(encoding='ascii').splitlines())
+        self.assertEqual([f'{s} {{' for s in stages],
+                         Path(self.path('hooks.log')).read_text(encoding='ascii').splitlines())
 
     def test_init(self):
-        self.needs('exec')
         name = self.start('sleep', '1000', flags=['--init', '--init-path', '/usr/bin/catatonit'])
         self.assertIn('init', self.ok('exec', name, 'cat', '/proc/1/cmdline'))
         start = time.monotonic()
@@ -359,7 +354,6 @@ class Confined(PodmanTest):
 class Together(PodmanTest):
 
     def test_pod(self):
-        self.needs('pause', 'resume')
         # The infra container is of the local image; busybox sleeps as well as any pause program.
         self.ok('pod', 'create', '--name', 'both', '--infra-image', IMAGE, '--infra-command', '/bin/sleep 1000',
                 '--cgroup-parent', self.parent, '--hostname', 'pod', '--share', 'net,ipc,uts')
@@ -393,7 +387,6 @@ class Together(PodmanTest):
                          self.look('readlink /proc/self/ns/net', '--network', 'host'))
 
     def test_bridge_and_published_port(self):
-        self.needs('exec')
         other = self.machine()
         self.host.connect('192.0.2.1/24', other, '192.0.2.2/24')
         # What netavark leaves for the next time, in a network that is the test's own.

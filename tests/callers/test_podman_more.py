@@ -35,8 +35,8 @@ class Ends(PodmanTest):
     def test_signals_to_podman_reach_the_container(self):
         log = self.path('log')
         with open(log, 'wb') as out:
-            started = self.start_podman('run', '--rm', '--cgroup-parent', self.parent, IMAGE, 'sh', '-c', TRAPS, stdout=out,
-                                        stderr=out)
+            started = self.start_podman('run', '--rm', '--cgroup-parent', self.parent, IMAGE, 'sh', '-c', TRAPS,
+                                        stdout=out, stderr=out)
         said = Path(log)
         wait_until(lambda: 'ready' in said.read_text(encoding='utf-8'), 'it runs', timeout=30)
         started.send_signal(signal.SIGHUP)
@@ -80,14 +80,16 @@ class Shapes(PodmanTest):
             self.assertNotEqual(own, self.look(f'readlink /proc/self/ns/{name}').strip())
 
     def test_cgroup_namespace(self):
-        paths = {line.split(':')[2] for line in self.look('cat /proc/self/cgroup', '--cgroupns', 'private').splitlines()}
+        paths = {line.split(':')[2] for line in self.look('cat /proc/self/cgroup', '--cgroupns',
+                                                          'private').splitlines()}
         self.assertIn('/', paths)
         self.assertFalse([p for p in paths if 'libpod' in p], paths)
         self.assertIn('libpod', self.look('cat /proc/self/cgroup', '--cgroupns', 'host'))
 
     def test_what_systemd_images_get(self):
         seen = self.look('for d in /run /run/lock /tmp /var/log/journal; do stat -f -c "%n %T" $d; done; '
-                         'grep -c " /sys/fs/cgroup/systemd " /proc/self/mountinfo; echo $container', '--systemd', 'always')
+                         'grep -c " /sys/fs/cgroup/systemd " /proc/self/mountinfo; echo $container', '--systemd',
+                         'always')
         lines = seen.splitlines()
         self.assertEqual(['/run tmpfs', '/run/lock tmpfs', '/tmp tmpfs', '/var/log/journal tmpfs'], lines[:4])
         self.assertTrue(lines[-1] in ('oci', 'podman'), lines)
@@ -105,7 +107,8 @@ class Shapes(PodmanTest):
         self.assertEqual('above\n', self.look('echo above > /v/file; cat /v/file', '-v', f'{shared}:/v:O'))
         self.assertEqual('below\n', Path(shared, 'file').read_text(encoding='ascii'))
         self.assertEqual('1000\n', self.look('stat -c %u /v/file', '-v', f'{shared}:/v:U', '--user', '1000'))
-        self.assertEqual('below\n', self.look('cat /bb/v', '--mount', f'type=bind,source={shared}/file,target=/bb/v,ro'))
+        self.assertEqual('below\n',
+                         self.look('cat /bb/v', '--mount', f'type=bind,source={shared}/file,target=/bb/v,ro'))
         self.assertIn('busybox', self.look('ls /img/bin', '--mount', f'type=image,source={IMAGE},destination=/img'))
 
     def share(self, path):

@@ -2,7 +2,6 @@
 """containerd and dockerd of Debian's packages, started by the test on a machine of its own (network and mount
 namespaces), ended by pid, and looked at afterwards for what they or the runtime left behind."""
 import contextlib
-import functools
 import json
 import os
 import shutil
@@ -30,20 +29,6 @@ def missing_packages():
     if os.environ.get('CRUN_LITE_TESTS_NESTED'):
         return 'this is the run inside the minimal root; the outer run does it'
     raise AssertionError(f'not installed: {", ".join(gone)}; ./tests/run installs docker.io and containerd')
-
-
-def needs(*verbs):
-    """A test that needs commands of the runtime's, skipped for as long as it says that it has them not."""
-    def decorate(test):
-        @functools.wraps(test)
-        def checked(self, *args, **kwargs):
-            for verb in verbs:
-                said = run([paths.runtime_path(paths.runtime_under_test()), verb, 'no-such-container']).err
-                if 'is not in this version' in said:
-                    self.skipTest(f'{verb}: {said.strip()}')
-            return test(self, *args, **kwargs)
-        return checked
-    return decorate
 
 
 class Machine:
@@ -228,7 +213,8 @@ class Dockerd(Machine):
 
     def start_docker(self):
         path = f'{self.path("bin")}:{SYSTEM_PATH}'
-        self.daemon = self.start('dockerd', self.argv(), lambda: self.docker('version', timeout=20).code == 0, PATH=path)
+        self.daemon = self.start('dockerd', self.argv(), lambda: self.docker('version', timeout=20).code == 0,
+                                 PATH=path)
 
     def docker(self, *args, env=None, **kwargs):
         """`docker args…` of Debian's package, to its end."""
