@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of mounts share: mountinfo as a table, bundles with further mounts, a machine with mounts of its own."""
+"""What the tests of mounts share: mountinfo as a table, bundles with further mounts, a machine with its own."""
 import re
 
 from support.harness import RuntimeTest, process, run

@@ -55,8 +55,8 @@ class Leaks(ScratchTest):
         self.assert_found(f"os.mkdir(f'/sys/fs/cgroup/{freezer}/crl-{{self.token}}')\n", 'cgroup: ')
 
     def test_link_and_firewall_rule_of_a_machine(self):
-        self.assert_found("self.host.run(['ip', 'link', 'add', 'd0', 'type', 'veth', 'peer', 'name', 'd1'], check=True)\n",
-                          "links: new ('d0'", base='HostTest')
+        self.assert_found("self.host.run(['ip', 'link', 'add', 'd0', 'type', 'veth', 'peer', 'name', 'd1'], "
+                          "check=True)\n", "links: new ('d0'", base='HostTest')
         self.assert_found("self.host.run(['nft', 'add', 'table', 'inet', 'left'], check=True)\n",
                           'nft: new table inet left', base='HostTest')
 

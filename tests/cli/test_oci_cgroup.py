@@ -44,7 +44,8 @@ class Values(CgroupTest):
         if self.runtime_name != 'crun-lite' and not path.exists():
             self.skipTest('only crun-lite uses a controller of a hybrid\'s v2')
         name = self.limited({'hugepageLimits': [{'pageSize': '2MB', 'limit': 4 * MEBIBYTE}]})
-        self.assertEqual(str(4 * MEBIBYTE), self.value(name, 'hugetlb', 'hugetlb.2MB.limit_in_bytes', 'hugetlb.2MB.max'))
+        self.assertEqual(str(4 * MEBIBYTE),
+                         self.value(name, 'hugetlb', 'hugetlb.2MB.limit_in_bytes', 'hugetlb.2MB.max'))
         if self.runtime_name != 'crun':
             self.assertEqual(str(4 * MEBIBYTE), self.value(name, 'hugetlb', 'hugetlb.2MB.rsvd.limit_in_bytes',
                                                            'hugetlb.2MB.rsvd.max'))

@@ -36,7 +36,8 @@ class Stats(EventsTest):
 
     def test_numbers(self):
         name = self.limited({'memory': {'limit': 64 * MEBIBYTE}, 'pids': {'limit': 33}, 'cpu': {'cpus': '0'}},
-                            args=('/bin/sh', '-c', 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; echo done; sleep 1000'),
+                            args=('/bin/sh', '-c',
+                                  'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; echo done; sleep 1000'),
                             start=True)
         wait_until(lambda: 'done' in self.output(name), 'it has computed something')
         data = self.stats(name)
@@ -121,7 +122,8 @@ class Stream(EventsTest):
 
     def hungry(self):
         """A container that waits for a line and then starts something too large for its memory."""
-        bundle = self.bundle().sh('read -r line </fifo; (dd if=/dev/zero of=/dev/null bs=100M count=1); echo "dd $?"; sleep 1000')
+        bundle = self.bundle().sh('read -r line </fifo; (dd if=/dev/zero of=/dev/null bs=100M count=1); echo "dd $?"; '
+                                  'sleep 1000')
         self.fifo = bundle.rootfs / 'fifo'
         os.mkfifo(self.fifo)
         bundle.config['linux']['resources']['memory'] = {'limit': 16 * MEBIBYTE, 'swap': 16 * MEBIBYTE}

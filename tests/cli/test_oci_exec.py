@@ -245,7 +245,8 @@ class Document(RunningTest):
         if self.runtime_name != 'crun-lite':
             self.skipTest('their words differ')
         name = self.running()
-        for change, words in (({'args': None}, '"args" is missing'), ({'args': []}, 'command'), ({'cwd': 'tmp'}, 'absolute'),
+        for change, words in (({'args': None}, '"args" is missing'), ({'args': []}, 'command'),
+                              ({'cwd': 'tmp'}, 'absolute'),
                               ({'env': ['A']}, 'NAME=VALUE'), ({'args': 'x'}, 'expected array'),
                               ({'scheduler': {'policy': 'SCHED_NONSENSE'}}, 'SCHED_NONSENSE')):
             with self.subTest(change):
@@ -362,7 +363,8 @@ class Terminals(RunningTest):
         self.addCleanup(socket_.close)
         document = self.process_file(args=['sh', '-c', 'stty size; tty; read x; echo "got $x"'], terminal=True,
                                      consoleSize={'height': 33, 'width': 99})
-        done, _ = self.exec_detached('--tty', '--console-socket', self.path('console.sock'), '--process', document, name)
+        done, _ = self.exec_detached('--tty', '--console-socket', self.path('console.sock'), '--process', document,
+                                     name)
         self.assert_ok(done)
         terminal, _ = socket_.receive()
         self.addCleanup(terminal.close)
@@ -420,7 +422,8 @@ class Cgroups(RunningTest):
         name = self.running()
         for argument, words in (('..', 'bad sub cgroup path'), ('cpu:../x', 'bad sub cgroup path "../x"'),
                                 ('whaaat:/foo', 'unknown controller '), ('nonexistent', 'adding pid '),
-                                ('cpu:nonexistent', 'o such file or directory'), ('a:b:c', 'invalid --cgroup argument')):
+                                ('cpu:nonexistent', 'o such file or directory'),
+                                ('a:b:c', 'invalid --cgroup argument')):
             with self.subTest(argument):
                 self.assert_fails(self.exec('--cgroup', argument, name, 'true'), 255, words)
         self.assert_fails(self.exec('--cgroup', 'a', '--cgroup', 'b', name, 'true'), 255, 'invalid --cgroup argument')

@@ -213,7 +213,8 @@ class Leaks(HostileTest):
         os.set_inheritable(leaked, True)
         for number in range(3, 21):
             for cwd in (f'/proc/self/fd/{number}', f'/proc/self/fd/{number}/..', '/way-out'):
-                for words in (['--cwd', cwd, name, 'pwd'], ['--process', self.process_file(args=['pwd'], cwd=cwd), name]):
+                for words in (['--cwd', cwd, name, 'pwd'],
+                              ['--process', self.process_file(args=['pwd'], cwd=cwd), name]):
                     with self.subTest(words):
                         result = self.exec(*words, pass_fds=[leaked])
                         self.assertEqual(255, result.code, result)

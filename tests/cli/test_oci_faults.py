@@ -171,7 +171,8 @@ class Signals(FaultTest):
         for _ in range(10):
             name = self.container()
             for words in (['create', '--bundle', bundle.path, name], ['start', name], ['delete', '--force', name]):
-                started = self.background([*self._oci_argv(), *words], stdout=subprocess.DEVNULL, env=process.NO_LEAK_CHECK,
+                started = self.background([*self._oci_argv(), *words], stdout=subprocess.DEVNULL,
+                                          env=process.NO_LEAK_CHECK,
                                           stderr=subprocess.PIPE if words[0] == 'delete' else subprocess.DEVNULL)
                 self.storm(started, [signal.SIGSTOP, signal.SIGCONT, signal.SIGWINCH, signal.SIGCHLD])
                 self.assertEqual(0, started.returncode, words)

@@ -266,8 +266,8 @@ class FailureInEachPhase(HookTest):
                 bundle = self.bundle(['/bin/sleep', '1000'])
                 bundle.config['hooks'] = {phase: self.failing(phase, 'exit 7'),
                                           'poststop': [self.hook(f'echo stopped-{phase} >> $log')]}
-                result = self.assert_fails(self.run_bundle(bundle.write()), 1, f'error running {phase} hook #1: /bin/sh',
-                                           'exit status 7')
+                result = self.assert_fails(self.run_bundle(bundle.write()), 1,
+                                           f'error running {phase} hook #1: /bin/sh', 'exit status 7')
                 self.assertNotIn('No child processes', result.err)
                 self.assertNotIn(f'{phase}3', self.log())
                 self.assertEqual(f'stopped-{phase}', self.log()[-1])

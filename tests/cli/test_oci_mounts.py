@@ -111,14 +111,16 @@ for m in strict/sub strict; do mount -o remount,bind,{STRICT} $m; done
                         self.add(bundle, f'/m/{name}', self.path(source), 'rbind', name)
                     self.add(bundle, '/m/ro', '', 'remount', 'bind', 'nosuid')
                     inject = [word for call in missing for word in ('-e', f'inject={call}:error={error}')]
-                    script = self.SOURCES + 'set -- strace -f -qq -o trace -e trace=' + ','.join(missing) + ' ' + ' '.join(
+                    script = self.SOURCES + 'set -- strace -f -qq -o trace -e trace=' + ','.join(
+                        missing) + ' ' + ' '.join(
                         inject) + ' "$@"'
                     mounts = self.mounts_of(self.run_after(script, bundle))
                     for name, (_, there, absent) in TOP.items():
                         self.assert_flags(mounts, f'/m/{name}', there, absent)
                     self.assert_flags(mounts, '/m/ro', 'nosuid', '')
         self.add(bundle, '/m/rro', self.path('plain'), 'rbind', 'rro')
-        self.assert_fails(self.run_after(script, bundle), 1, 'on /m/rro (recursive options need mount_setattr(2), Linux 5.12)')
+        self.assert_fails(self.run_after(script, bundle), 1,
+                          'on /m/rro (recursive options need mount_setattr(2), Linux 5.12)')
 
     def test_of_a_new_file_system(self):
         bundle = self.writable(self.bundle(['/bin/cat', '/proc/self/mountinfo']))
@@ -344,7 +346,8 @@ dir/file
         self.assertEqual(b'dir', os.getxattr(inside, 'trusted.top'))
 
     def test_nested_and_deep(self):
-        bundle = self.writable(self.bundle().sh('cat /a/b/c; cat /a/f; f=$(find /a -name end); echo ${#f}; echo x > /a/b/n'))
+        bundle = self.writable(self.bundle().sh('cat /a/b/c; cat /a/f; f=$(find /a -name end); echo ${#f}; echo x > '
+                                                '/a/b/n'))
         deep = bundle.rootfs / 'a' / '/'.join('d' for _ in range(150))
         deep.mkdir(parents=True)
         (deep / 'end').write_text('')
@@ -353,7 +356,8 @@ dir/file
         (bundle.rootfs / 'a/f').write_text('outer\n')
         self.add(bundle, '/a', 'tmpfs', 'tmpcopyup', type='tmpfs')
         self.add(bundle, '/a/b', 'tmpfs', 'tmpcopyup', type='tmpfs')
-        self.assertEqual(f'inner\nouter\n{len("/a/" + "d/" * 150 + "end")}\n', self.assert_ok(self.run_bundle(bundle)).out)
+        self.assertEqual(f'inner\nouter\n{len("/a/" + "d/" * 150 + "end")}\n',
+                         self.assert_ok(self.run_bundle(bundle)).out)
         self.assertFalse((bundle.rootfs / 'a/b/n').exists())
 
     def test_what_does_not_fit(self):

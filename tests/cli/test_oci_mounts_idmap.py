@@ -99,7 +99,8 @@ ln -s /proc/$(cat {pid})/ns/user userns
         option = 'idmap=uids=@0-7-10;gids=@0-8-10'
         self.assertEqual('12:14', self.owners(self.tree(self.in_user_namespace(self.bundle()), 'rbind', option))[0])
         for bad in ('idmap=', 'idmap=uids=', 'idmap=uids=0-1;gids=0-0-1', 'idmap=uids=0-0-1', 'idmap=x=0-0-1',
-                    'idmap=uids=0-0-x;gids=0-0-1', 'idmap=uids=@0-0-1;gids=@0-0-1', 'idmap=uids=0-0-4294967296;gids=0-0-1'):
+                    'idmap=uids=0-0-x;gids=0-0-1', 'idmap=uids=@0-0-1;gids=@0-0-1',
+                    'idmap=uids=0-0-4294967296;gids=0-0-1'):
             with self.subTest(bad):
                 self.assert_fails(self.run_bundle(self.tree(self.bundle(), 'rbind', bad)), 1, '/mounts/7/options: ')
 
@@ -114,14 +115,17 @@ ln -s /proc/$(cat {pid})/ns/user userns
         self.assert_fails(self.run_bundle(bundle), 1, 'only bind mounts can have mapped ids')
 
     def test_a_file_system_that_cannot(self):
-        bundle = self.add(self.bundle(), '/m', '/sys/kernel', 'bind', uidMappings=maps(0, 1000), gidMappings=maps(0, 1000))
+        bundle = self.add(self.bundle(), '/m', '/sys/kernel', 'bind', uidMappings=maps(0, 1000),
+                          gidMappings=maps(0, 1000))
         self.assert_fails(self.run_bundle(bundle), 1,
-                          'map the ids of mount source /sys/kernel on sysfs: this file system does not support mapped ids')
+                          'map the ids of mount source /sys/kernel on sysfs: this file system does not support mapped '
+                          'ids')
         bundle = self.add(self.in_user_namespace(self.bundle()), '/m', '/proc/sys', 'bind', 'idmap')
         self.assert_fails(self.run_bundle(bundle), 1, 'map the ids of mount source /proc/sys on proc: ')
 
     def test_a_source_that_is_not_there(self):
-        bundle = self.add(self.bundle(), '/m', self.path('none'), 'bind', uidMappings=maps(0, 0), gidMappings=maps(0, 0))
+        bundle = self.add(self.bundle(), '/m', self.path('none'), 'bind', uidMappings=maps(0, 0),
+                          gidMappings=maps(0, 0))
         self.assert_fails(self.run_bundle(bundle), 1, f'open mount source {self.path("none")}: No such file')
 
 
@@ -177,7 +181,8 @@ class InUserNamespace(IdMapTest):
         self.assertIn('ro', mounts.flags('/'))
 
     def test_with_a_cgroup_namespace(self):
-        bundle = self.in_user_namespace(self.bundle().sh('cat /proc/self/cgroup | cut -d: -f3 | sort -u; ls /sys/fs/cgroup'))
+        bundle = self.in_user_namespace(self.bundle().sh('cat /proc/self/cgroup | cut -d: -f3 | sort -u; ls '
+                                                         '/sys/fs/cgroup'))
         bundle.config['linux']['namespaces'].append({'type': 'cgroup'})
         result = self.assert_ok(self.run_bundle(bundle.write()))
         self.assertTrue(result.out.startswith('/\n'), result)
@@ -209,8 +214,8 @@ class InUserNamespace(IdMapTest):
     def test_a_bind_mount_keeps_what_it_is_not_asked_to_change(self):
         if self.runtime_name != 'crun-lite':
             self.skipTest('a remount of runc 1.1 or crun 1.8 names all flags anew')
-        setup = ('mkdir s; mount -t tmpfs -o nosuid,nodev,noexec,noatime tmpfs s; mount -o remount,bind,nosuid,nodev,noexec,'
-                 'noatime s')
+        setup = ('mkdir s; mount -t tmpfs -o nosuid,nodev,noexec,noatime tmpfs s; mount -o '
+                 'remount,bind,nosuid,nodev,noexec,noatime s')
         bundle = self.in_user_namespace(self.bundle(['/bin/cat', '/proc/self/mountinfo']))
         self.add(self.writable(bundle), '/m/plain', self.path('s'), 'bind')
         self.add(bundle, '/m/ro', self.path('s'), 'bind', 'ro', 'rprivate')
@@ -235,7 +240,8 @@ class InUserNamespace(IdMapTest):
         def run_inside():
             argv = [*self._oci_argv(), '--cgroup-manager', 'disabled', 'run', '--bundle', base.path, self.container()]
             script = setup + '\nexec unshare -U -r -m "$@"'
-            return run(['unshare', '-m', '--propagation', 'private', 'sh', '-ec', script, 'sh', *argv], cwd=self.scratch)
+            return run(['unshare', '-m', '--propagation', 'private', 'sh', '-ec', script, 'sh', *argv],
+                       cwd=self.scratch)
         self.writable(base)
         self.add(base, '/m/kept', self.path('s'), 'bind', 'noexec')
         mounts = self.mounts_of(run_inside())

@@ -65,7 +65,8 @@ class LiveMounts(LiveTest):
     def test_a_file_and_a_tree(self):
         name, process = self.running()
         self.assert_ok(self.mounts('add', name, self.data('/etc/new', source=self.path('data/file')), self.data('/m'),
-                                   {'destination': '/m/sub', 'type': 'tmpfs', 'source': 'tmpfs', 'options': ['size=64k']}))
+                                   {'destination': '/m/sub', 'type': 'tmpfs', 'source': 'tmpfs',
+                                    'options': ['size=64k']}))
         self.assertEqual('of the host', (process / 'root/etc/new').read_text())
         self.assertIn(' - tmpfs tmpfs rw,size=64k', self.mounted(process)['/m/sub'])
         # The last is removed first.
@@ -168,7 +169,8 @@ class LiveMounts(LiveTest):
             self.assert_fails(self.mounts('add', name, {'destination': '/m', 'type': kind, 'source': kind}), 1,
                               f'{kind} cannot be mounted in a container that runs already')
         self.assert_fails(self.mounts('add', name, self.data('/m', 'idmap')), 1, 'needs uidMappings and gidMappings')
-        for text, message in {'{}': 'neither an array of mounts nor', '[1]': 'expected object', '[{"type":"bind"}]': 'the member "destination" is missing',
+        for text, message in {'{}': 'neither an array of mounts nor', '[1]': 'expected object',
+                              '[{"type":"bind"}]': 'the member "destination" is missing',
                               '[': ':1:', '"x"': 'expected object, found string'}.items():
             self.assert_fails(self.oci('mounts', 'add', name, self.write('bad.json', text)), 1, message)
         self.assert_fails(self.oci('mounts', 'add', name, self.path('none')), 1, self.path('none'))

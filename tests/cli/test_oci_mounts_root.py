@@ -30,7 +30,8 @@ class Root(MountTest):
         os.symlink('loop', self.path('loop'))
         for path, message in {'none': f'root.path: open directory {bundle.path}/none: No such file or directory',
                               self.path('file'): 'Not a directory', self.path('dangling'): 'No such file or directory',
-                              self.path('loop'): 'Too many levels of symbolic links', '': '/root/path: must not be empty'}.items():
+                              self.path('loop'): 'Too many levels of symbolic links',
+                              '': '/root/path: must not be empty'}.items():
             with self.subTest(path):
                 bundle.config['root']['path'] = path
                 self.assert_fails(self.run_bundle(bundle.write()), 1, message)
@@ -38,7 +39,8 @@ class Root(MountTest):
         self.assert_fails(self.run_bundle(bundle.write()), 1, 'the member "root" is missing')
 
     def test_read_only_with_writable_mounts(self):
-        bundle = self.bundle().sh('touch /x 2>/dev/null || echo root; for d in /dev/shm /data /t; do touch $d/x && echo $d; done')
+        bundle = self.bundle().sh('touch /x 2>/dev/null || echo root; for d in /dev/shm /data /t; do touch $d/x && '
+                                  'echo $d; done')
         os.mkdir(self.path('data'))
         self.add(bundle, '/data', self.path('data'), 'rbind')
         self.add(bundle, '/t', 'tmpfs', type='tmpfs')
@@ -107,8 +109,8 @@ class Root(MountTest):
 class Propagation(MountTest):
 
     # What `/` of the container is; runc and crun agree where they are asked.
-    EXPECTED = {'': '', 'private': '', 'rprivate': '', 'slave': '', 'rslave': '', 'shared': 'shared', 'rshared': 'shared',
-                'unbindable': 'unbindable', 'runbindable': 'unbindable'}
+    EXPECTED = {'': '', 'private': '', 'rprivate': '', 'slave': '', 'rslave': '', 'shared': 'shared',
+                'rshared': 'shared', 'unbindable': 'unbindable', 'runbindable': 'unbindable'}
 
     def test_every_value(self):
         for value, tag in self.EXPECTED.items():
@@ -136,8 +138,8 @@ class Propagation(MountTest):
                                     ('rshared', True, True)):
             with self.subTest(value):
                 bundle = self.writable(self.bundle().sh(
-                    'echo x > /vol/up; while ! [ -e /vol/go ]; do sleep 0.05; done; ls /vol/host; mount -t tmpfs inner /vol/inside; '
-                    'echo x > /vol/done; while ! [ -e /vol/end ]; do sleep 0.05; done'))
+                    'echo x > /vol/up; while ! [ -e /vol/go ]; do sleep 0.05; done; ls /vol/host; mount -t tmpfs inner '
+                    '/vol/inside; echo x > /vol/done; while ! [ -e /vol/end ]; do sleep 0.05; done'))
                 bundle.config['linux']['rootfsPropagation'] = value
                 for capabilities in bundle.config['process']['capabilities'].values():
                     capabilities.append('CAP_SYS_ADMIN')
@@ -152,7 +154,8 @@ grep -c " $PWD/vol/inside " /proc/self/mountinfo || true
 touch vol/end; wait $container; cat out; exit 0
 '''
                 result = self.run_after(script, bundle)
-                self.assertEqual(['1' if tells else '0', *(['late'] if hears else [])], self.assert_ok(result).out.split())
+                self.assertEqual(['1' if tells else '0', *(['late'] if hears else [])],
+                                 self.assert_ok(result).out.split())
 
 
 class Masks(MountTest):
@@ -163,8 +166,10 @@ class Masks(MountTest):
         return bundle.write()
 
     def test_files_directories_links_and_what_is_not_there(self):
-        bundle = self.masked('wc -c < /secret/file; ls /secret/dir | wc -l; cat /other/link | wc -c; touch /secret/dir/x 2>&1',
-                             ['/secret/file', '/secret/dir', '/none', '/etc/passwd/none', '/other/link', '/secret/../secret/dir/'])
+        bundle = self.masked('wc -c < /secret/file; ls /secret/dir | wc -l; cat /other/link | wc -c; touch '
+                             '/secret/dir/x 2>&1',
+                             ['/secret/file', '/secret/dir', '/none', '/etc/passwd/none', '/other/link',
+                              '/secret/../secret/dir/'])
         for name in ('secret/dir/a', 'secret/file', 'secret/target'):
             (bundle.rootfs / name).parent.mkdir(parents=True, exist_ok=True)
             (bundle.rootfs / name).write_text('content')
@@ -188,7 +193,8 @@ class Masks(MountTest):
             self.assertLessEqual({'ro', 'nosuid', 'nodev', 'noexec'}, Mounts(text).flags(path))
 
     def test_read_only_paths(self):
-        bundle = self.masked('for p in /home /etc/passwd /var/sub; do (echo x > $p/f || echo x >> $p) 2>/dev/null || echo $p; done; '
+        bundle = self.masked('for p in /home /etc/passwd /var/sub; do (echo x > $p/f || echo x >> $p) 2>/dev/null || '
+                             'echo $p; done; '
                              'touch /etc/new && echo new', readonly=['/home', '/etc/passwd', '/none', '/var'])
         (bundle.rootfs / 'var/sub').mkdir()
         self.assertEqual('/home\n/etc/passwd\n/var/sub\nnew\n', self.assert_ok(self.run_bundle(bundle)).out)
@@ -198,7 +204,8 @@ class Masks(MountTest):
             self.skipTest('without any effect there')
         bundle = self.masked('touch /x 2>&1; touch /dev/shm/x && echo shm', readonly=['/'])
         self.assertIn('Read-only file system\nshm\n', self.assert_ok(self.run_bundle(bundle)).out)
-        self.assert_fails(self.run_bundle(self.masked('true', masked=['/'])), 1, 'mask / (nothing would be left to run)')
+        self.assert_fails(self.run_bundle(self.masked('true', masked=['/'])), 1,
+                          'mask / (nothing would be left to run)')
 
     def test_one_mount_for_one_path(self):
         """config-linux.md, Masked Paths: a path that is listed twice, or by another name, is masked already."""
@@ -213,8 +220,8 @@ class Masks(MountTest):
         self.assertEqual([1, 1, 0], [points.count(p) for p in ('/secret/dir', '/secret/file', '/dev/null')], points)
 
     def test_they_cannot_be_taken_off(self):
-        bundle = self.masked('umount /secret 2>&1; mount -o remount,bind,rw /home 2>&1; ls /secret | wc -l; touch /home/x 2>&1',
-                             masked=['/secret'], readonly=['/home'])
+        bundle = self.masked('umount /secret 2>&1; mount -o remount,bind,rw /home 2>&1; ls /secret | wc -l; touch '
+                             '/home/x 2>&1', masked=['/secret'], readonly=['/home'])
         (bundle.rootfs / 'secret').mkdir()
         (bundle.rootfs / 'secret/a').write_text('')
         out = self.run_bundle(bundle).out
@@ -253,7 +260,8 @@ class Cgroups(MountTest):
     def test_what_is_seen_is_the_containers_cgroup(self):
         for own_namespace in (False, True):
             with self.subTest(own_namespace):
-                bundle = self.bundle().sh('cd /sys/fs/cgroup; [ -d memory ] && cd memory; cat cgroup.procs | wc -l; pwd')
+                bundle = self.bundle().sh(
+                    'cd /sys/fs/cgroup; [ -d memory ] && cd memory; cat cgroup.procs | wc -l; pwd')
                 if own_namespace:
                     bundle.config['linux']['namespaces'].append({'type': 'cgroup'})
                 count = int(self.assert_ok(self.run_bundle(bundle.write())).out.split()[0])
@@ -302,7 +310,8 @@ class Devices(MountTest):
         def node(major, minor, mode=0o622):
             return lambda p: (os.mknod(p, 0o020000, os.makedev(major, minor)), os.chmod(p, mode))
         self.assertEqual('1:3 622\n', self.assert_ok(prepared(node(1, 3))).out)
-        for make in (node(1, 5), pathlib.Path.touch, pathlib.Path.mkdir, lambda p: p.symlink_to('/dev/null'), os.mkfifo):
+        for make in (node(1, 5), pathlib.Path.touch, pathlib.Path.mkdir, lambda p: p.symlink_to('/dev/null'),
+                     os.mkfifo):
             self.assert_fails(prepared(make), 1, 'create device /opt/d (something else is there): File exists')
 
     def test_errors(self):
@@ -328,4 +337,5 @@ class Devices(MountTest):
         self.device(bundle, 'p', '/dev/p')
         self.assertEqual('character special file 1:b\nfifo 0:0\n', self.assert_ok(self.run_bundle(bundle)).out)
         self.device(bundle, 'c', '/dev/crl-none', 1, 11)
-        self.assert_fails(self.run_bundle(bundle), 1, 'create device /dev/crl-none (it may not be made here, and the host has none')
+        self.assert_fails(self.run_bundle(bundle), 1,
+                          'create device /dev/crl-none (it may not be made here, and the host has none')

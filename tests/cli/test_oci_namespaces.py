@@ -182,7 +182,8 @@ class Kinds(NamespaceTest):
     def test_one_that_is_our_own_already(self):
         for kind in ('network', 'ipc', 'cgroup'):
             with self.subTest(kind):
-                bundle = self.bundle_in('', *[k for k in BASE if k != kind], **{kind: f'/proc/{os.getpid()}/ns/{KINDS[kind]}'})
+                bundle = self.bundle_in('', *[k for k in BASE if k != kind],
+                                        **{kind: f'/proc/{os.getpid()}/ns/{KINDS[kind]}'})
                 self.assertEqual(own(kind), self.inside(kind, bundle))
 
 
@@ -196,14 +197,16 @@ class Refused(NamespaceTest):
                  f'/proc/{os.getpid()}/ns/uts': 'is of another type', 'relative/path': 'must be an absolute path'}
         for path, message in cases.items():
             with self.subTest(path):
-                self.assert_fails(self.run_bundle(self.bundle_in('true', 'pid', 'mount', 'uts', network=path)), 1, message)
+                self.assert_fails(self.run_bundle(self.bundle_in('true', 'pid', 'mount', 'uts', network=path)), 1,
+                                  message)
 
     def test_twice(self):
         bundle = self.bundle_in('true', *BASE, 'ipc')
         self.assert_fails(self.run_bundle(bundle), 1, '/linux/namespaces/5: namespace ipc is there twice')
 
     def test_an_unknown_kind(self):
-        self.assert_fails(self.run_bundle(self.bundle_in('true', *BASE, 'nett')), 1, 'unknown namespace "nett" (known: pid,')
+        self.assert_fails(self.run_bundle(self.bundle_in('true', *BASE, 'nett')), 1,
+                          'unknown namespace "nett" (known: pid,')
 
     def test_maps(self):
         bundle = self.bundle_in('true', *BASE)
@@ -240,8 +243,8 @@ class Sysctls(NamespaceTest):
     def test_those_of_a_namespace(self):
         values = {'net.ipv4.ip_forward': '1', 'net/ipv4/conf/lo/rp_filter': '2', 'net.ipv4.ping_group_range': '0\t9',
                   'kernel.shmmax': '4096', 'kernel.shmall': '9', 'kernel.shmmni': '7', 'kernel.shm_rmid_forced': '1',
-                  'kernel.msgmax': '4000', 'kernel.msgmnb': '5000', 'kernel.msgmni': '6', 'kernel.sem': '10\t20\t30\t40',
-                  'fs.mqueue.msg_max': '11', 'kernel.domainname': 'example.org'}
+                  'kernel.msgmax': '4000', 'kernel.msgmnb': '5000', 'kernel.msgmni': '6',
+                  'kernel.sem': '10\t20\t30\t40', 'fs.mqueue.msg_max': '11', 'kernel.domainname': 'example.org'}
         script = ''.join('cat /proc/sys/' + (k if '/' in k else k.replace('.', '/')) + ';' for k in values)
         bundle = self.bundle().sh(script)
         bundle.config['linux']['sysctl'] = values
@@ -261,8 +264,8 @@ class Sysctls(NamespaceTest):
                     self.assert_fails(self.run_bundle(bundle.write()), 1, f'sysctl "{key}" {message}')
 
     def test_all_others_are_the_hosts(self):
-        for key in ('kernel.core_pattern', 'vm.swappiness', 'kernel.hostname', 'fs.file-max', 'kernel.shm', 'kernel.semx',
-                    'net/../kernel/core_pattern', 'net..ipv4', 'net', ''):
+        for key in ('kernel.core_pattern', 'vm.swappiness', 'kernel.hostname', 'fs.file-max', 'kernel.shm',
+                    'kernel.semx', 'net/../kernel/core_pattern', 'net..ipv4', 'net', ''):
             with self.subTest(key):
                 bundle = self.bundle()
                 bundle.config['linux']['sysctl'] = {key: '1'}

@@ -42,7 +42,8 @@ class NetDevices(RuntimeTest):
                       if a['scope'] != 'link')
 
     def test_it_keeps_its_name_and_global_addresses_and_is_up(self):
-        self.device('crl0', '192.0.2.7/24', '2001:db8::7/64', '198.51.100.1/32 scope link', '203.0.113.9 peer 203.0.113.10/32')
+        self.device('crl0', '192.0.2.7/24', '2001:db8::7/64', '198.51.100.1/32 scope link',
+                    '203.0.113.9 peer 203.0.113.10/32')
         result = self.assert_ok(self.run_there(self.bundle_with('ip addr show dev crl0', crl0='')))
         self.assertIn('inet 192.0.2.7/24 scope global crl0', result.out)
         self.assertIn('inet6 2001:db8::7/64 scope global', result.out)
@@ -64,7 +65,8 @@ class NetDevices(RuntimeTest):
     def test_the_kernel_numbers_it(self):
         for name in ('crl0', 'crl1', 'eth0'):
             self.device(name)
-        result = self.assert_ok(self.run_there(self.bundle_with('ls /sys/class/net', crl0='eth%d', crl1='eth%d', eth0='')))
+        result = self.assert_ok(self.run_there(self.bundle_with('ls /sys/class/net', crl0='eth%d', crl1='eth%d',
+                                                                eth0='')))
         self.assertEqual('eth0\neth1\neth2\nlo\n', result.out)
 
     def test_a_cable_carries_traffic_when_the_program_starts(self):
@@ -74,7 +76,8 @@ class NetDevices(RuntimeTest):
         self.ip('link', 'set', 'crlpeer', 'up')
         name = self.container()
         # It has no stdio that it could hold open.
-        created = self.background([*self._oci_argv(), 'create', '--bundle', self.bundle_with('exec sleep 1000', crl0='eth0').path,
+        created = self.background([*self._oci_argv(), 'create', '--bundle',
+                                   self.bundle_with('exec sleep 1000', crl0='eth0').path,
                                    name], self.host, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.assertEqual(0, created.wait(60))
         # Nobody listens there, and that is an answer.
@@ -83,8 +86,7 @@ class NetDevices(RuntimeTest):
 
     def test_sysctls_of_the_device(self):
         self.device('crl0')
-        bundle = self.bundle_with('cat /proc/sys/net/ipv4/conf/lan0/rp_filter /proc/sys/net/ipv4/conf/lan0/log_martians',
-                                  crl0='lan0')
+        bundle = self.bundle_with('cd /proc/sys/net/ipv4/conf/lan0; cat rp_filter log_martians', crl0='lan0')
         bundle.config['linux']['sysctl'] = {'net.ipv4.conf.lan0.rp_filter': '2', 'net/ipv4/conf/lan0/log_martians': '1'}
         self.assertEqual('2\n1\n', self.assert_ok(self.run_there(bundle.write())).out)
 
@@ -144,7 +146,8 @@ class NetDevices(RuntimeTest):
         for new in ('a/b', 'a b', 'x' * 16, '..', 'e%dx', 'e%s'):
             result = self.run_there(self.bundle_with('true', crl0=new))
             self.assert_fails(result, 1, '/linux/netDevices/crl0/name: ')
-        self.assert_fails(self.run_there(self.bundle_with('true', crl0='x', crl1='x')), 1, 'another device is called "x", too')
+        self.assert_fails(self.run_there(self.bundle_with('true', crl0='x', crl1='x')), 1,
+                          'another device is called "x", too')
         self.assertIn('crl0', self.links())
 
     def test_they_need_a_network_namespace(self):

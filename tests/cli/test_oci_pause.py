@@ -10,7 +10,8 @@ class Pause(RuntimeTest):
 
     def counting(self):
         """A running container that writes a line about every 10 ms; returns its id and its output file."""
-        name, created = self.create(self.bundle().sh('while :; do echo x; usleep 10000 2>/dev/null || sleep 0.01; done'))
+        name, created = self.create(
+            self.bundle().sh('while :; do echo x; usleep 10000 2>/dev/null || sleep 0.01; done'))
         self.assert_ok(created)
         self.assert_ok(self.oci('start', name))
         output = pathlib.Path(self.path(name + '.out'))
@@ -72,7 +73,8 @@ class Pause(RuntimeTest):
         self.assert_ok(self.oci('delete', name))
 
     def test_a_milder_signal_waits(self):
-        name, created = self.create(self.bundle().sh('trap "echo term; exit 0" TERM; echo ready; while :; do sleep 0.05; done'))
+        name, created = self.create(self.bundle().sh('trap "echo term; exit 0" TERM; echo ready; while :; do sleep '
+                                                     '0.05; done'))
         self.assert_ok(created)
         self.assert_ok(self.oci('start', name))
         wait_until(lambda: 'ready' in self.output(name), 'it has set its trap')

@@ -83,7 +83,8 @@ class Ps(RunningTest):
         name = self.container()
         with open(self.path('out'), 'wb') as out:
             done = subprocess.run([*self._oci_argv(), '--cgroup-manager', 'disabled', 'create', '--bundle',
-                                   str(bundle.path), name], stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False)
+                                   str(bundle.path), name], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                  check=False)
             self.assertEqual(0, done.returncode)
         self.assert_ok(self.oci('start', name))
         done, _ = self.exec_detached('--pid-file', self.path('pid'), name, 'sleep', '2000')

@@ -23,8 +23,8 @@ class Buildah(ReplayTest):
         bundle = self.bundle()
         bundle.sh('read line; echo "$line"; sleep 0.2; exit 7')
         pid_file = bundle.path / 'pid'
-        self.call('create', '--bundle', bundle.path, '--pid-file', pid_file, '--no-new-keyring', '--no-pivot', self.ident,
-                  cwd=bundle.path, stdin='typed\n')
+        self.call('create', '--bundle', bundle.path, '--pid-file', pid_file, '--no-new-keyring', '--no-pivot',
+                  self.ident, cwd=bundle.path, stdin='typed\n')
         output = self.last_output
         pid = self.pid_in(pid_file)
         self.assertEqual(('created', pid), (self.state()['status'], self.state()['pid']))
@@ -143,7 +143,8 @@ class Conmon(ReplayTest):
         self.call('--cgroup-manager', 'disabled', '--log-format=json', '--log', self.log, 'create', '--bundle',
                   bundle.path, '--pid-file', self.path('pidfile'), self.ident)
         pid = self.pid_in(self.path('pidfile'))
-        with open(f'/proc/{pid}/cgroup', encoding='ascii') as theirs, open('/proc/self/cgroup', encoding='ascii') as ours:
+        with open(f'/proc/{pid}/cgroup', encoding='ascii') as theirs, open('/proc/self/cgroup',
+                                                                           encoding='ascii') as ours:
             self.assertEqual(ours.read(), theirs.read())
         self.call('start', self.ident)
         self.call('delete', '--force', self.ident)  # by the words of create, which podman does not repeat

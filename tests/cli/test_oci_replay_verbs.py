@@ -29,8 +29,8 @@ class RunningTest(ReplayTest):
 
     def process_file(self, *args, **members):
         """The document of exec --process."""
-        document = {'args': list(args), 'cwd': '/', 'env': ['PATH=/bin:/usr/bin', 'MARK=1'], 'user': {'uid': 0, 'gid': 0},
-                    'terminal': False, **members}
+        document = {'args': list(args), 'cwd': '/', 'env': ['PATH=/bin:/usr/bin', 'MARK=1'],
+                    'user': {'uid': 0, 'gid': 0}, 'terminal': False, **members}
         return self.write(self.name('process'), json.dumps(document))
 
     def finish(self, pid):
@@ -117,7 +117,8 @@ class Podman(RunningTest):
         resources = self.write('resources.json', json.dumps({'pids': {'limit': 77}, 'cpu': {'shares': 512}}))
         self.call('update', '--resources=' + resources, self.ident)
         path = bundle.config['linux']['cgroupsPath']
-        found = [p for p in (f'/sys/fs/cgroup/pids{path}/pids.max', f'/sys/fs/cgroup{path}/pids.max') if os.path.exists(p)]
+        found = [p for p in (f'/sys/fs/cgroup/pids{path}/pids.max', f'/sys/fs/cgroup{path}/pids.max')
+                 if os.path.exists(p)]
         self.assertEqual('77\n', self.text(found[0]))
         self.finish(pid)
 
@@ -173,7 +174,8 @@ class Containerd(RunningTest):
         self.call('update', '--resources=-', self.ident, stdin=json.dumps(
             {'memory': {}, 'cpu': {'shares': 256}, 'pids': {'limit': 50}, 'blockIO': {}, 'devices': None}))
         path = bundle.config['linux']['cgroupsPath']
-        found = [p for p in (f'/sys/fs/cgroup/pids{path}/pids.max', f'/sys/fs/cgroup{path}/pids.max') if os.path.exists(p)]
+        found = [p for p in (f'/sys/fs/cgroup/pids{path}/pids.max', f'/sys/fs/cgroup{path}/pids.max')
+                 if os.path.exists(p)]
         self.assertEqual('50\n', self.text(found[0]))
         self.finish(pid)
 
@@ -185,7 +187,8 @@ class Containerd(RunningTest):
         self.finish(pid)
 
     def test_errors(self):
-        for words in (['exec', '--process', self.process_file('true'), '--detach', '--pid-file', self.path('p'), self.ident],
+        for words in (['exec', '--process', self.process_file('true'), '--detach', '--pid-file', self.path('p'),
+                       self.ident],
                       ['pause', self.ident], ['resume', self.ident], ['ps', '--format', 'json', self.ident],
                       ['update', '--resources=-', self.ident], ['start', self.ident], ['kill', self.ident, '9'],
                       ['checkpoint', '--image-path', self.path('i'), '--work-path', self.path('w'), self.ident]):
@@ -220,7 +223,8 @@ class BuildKit(RunningTest):
     def test_exec_that_is_cancelled(self):
         _, pid = self.running()
         running = self.background(self.argv('exec', '--process', self.process_file('sleep', '1000'), '--pid-file',
-                                            self.path('pidfile'), self.ident), host=self.host, stdout=subprocess.DEVNULL)
+                                            self.path('pidfile'), self.ident), host=self.host,
+                                  stdout=subprocess.DEVNULL)
         self.wait_for(self.path('pidfile'))
         os.kill(self.pid_in(self.path('pidfile')), 9)
         self.assertEqual(137, running.wait(timeout=20))
@@ -234,13 +238,15 @@ class Crio(RunningTest):
         bundle, pid = self.running()
         self.call('update', '--resources', '-', self.ident, stdin=json.dumps({'pids': {'limit': 60}}))
         path = bundle.config['linux']['cgroupsPath']
-        found = [p for p in (f'/sys/fs/cgroup/pids{path}/pids.max', f'/sys/fs/cgroup{path}/pids.max') if os.path.exists(p)]
+        found = [p for p in (f'/sys/fs/cgroup/pids{path}/pids.max', f'/sys/fs/cgroup{path}/pids.max')
+                 if os.path.exists(p)]
         self.assertEqual('60\n', self.text(found[0]))
         self.finish(pid)
 
     def test_exec(self):
         _, pid = self.running()
-        self.assertEqual('1\n', self.call('exec', '--process', self.process_file('sh', '-c', 'echo $MARK'), self.ident).out)
+        self.assertEqual('1\n',
+                         self.call('exec', '--process', self.process_file('sh', '-c', 'echo $MARK'), self.ident).out)
         self.finish(pid)
 
     def test_readiness_while_it_ends(self):

@@ -214,7 +214,8 @@ class RawProgram(SeccompTest):
     def test_it_stands_in_for_the_profile(self):
         if self.runtime_name == 'runc':
             self.skipTest('crun\'s annotation')
-        load, equal, deny, allow = (0x20, 0, 0, 0), (0x15, 0, 1, GETPGRP), (6, 0, 0, 0x50000 | 42), (6, 0, 0, 0x7fff0000)
+        load, equal = (0x20, 0, 0, 0), (0x15, 0, 1, GETPGRP)
+        deny, allow = (6, 0, 0, 0x50000 | 42), (6, 0, 0, 0x7fff0000)
         program = b''.join(struct.pack('=HBBI', *i) for i in (load, equal, deny, allow))
         bundle = self.bundle(['/probe', str(GETPGRP), str(GETPID)])
         bundle.config['linux']['seccomp'] = self.deny('getpid')

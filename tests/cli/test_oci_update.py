@@ -101,7 +101,8 @@ class Flags(CgroupTest):
         if not file.exists() and not (file.parent / 'io.weight').exists():
             self.skipTest('this kernel weighs no block devices')
         self.update(name, '--blkio-weight', '200')
-        values = [(file.parent / n).read_text().split()[-1] for n in (file.name, 'io.weight') if (file.parent / n).exists()]
+        values = [(file.parent / n).read_text().split()[-1] for n in (file.name, 'io.weight')
+                  if (file.parent / n).exists()]
         self.assertTrue({'200', '1920'} & set(values), values)
 
     def test_old_kernel_limits_are_taken(self):

@@ -44,8 +44,8 @@ class RootlessTest(RuntimeTest):
     def as_user(self):
         script = ('mount --bind etc /etc && mount --bind "$0" bin && '
                   f'exec setpriv --reuid={UID} --regid={UID} --init-groups env "$@"')
-        return ['unshare', '--mount', '--propagation', 'private', f'--wd={self.scratch}', 'sh', '-c', script, self.programs,
-                *(f'{name}={value}' for name, value in self.variables.items())]
+        return ['unshare', '--mount', '--propagation', 'private', f'--wd={self.scratch}', 'sh', '-c', script,
+                self.programs, *(f'{name}={value}' for name, value in self.variables.items())]
 
     def bundle(self, args=('/bin/true',), hint='b', ids=ONE_ID):
         """What `spec --rootless` writes, with these id maps; it belongs to the user."""

@@ -40,7 +40,8 @@ class RunningTest(RuntimeTest):
         process = {'user': {'uid': 0, 'gid': 0}, 'args': ['/bin/true'], 'cwd': '/',
                    'env': ['PATH=/usr/bin:/bin', 'TERM=xterm']}
         process.update(changes)
-        return self.write(self.name('process') + '.json', json.dumps({k: v for k, v in process.items() if v is not None}))
+        return self.write(self.name('process') + '.json',
+                          json.dumps({k: v for k, v in process.items() if v is not None}))
 
 
 def read(path):
