@@ -68,7 +68,10 @@ void emit(Level level, std::string_view whole) {
   const std::string message = shortened(whole);
   if (sink().file.valid()) write_quietly(sink().file.get(), record(level, message));
   const bool on_stderr = level == Level::kError || !sink().file.valid();
-  if (on_stderr) write_quietly(STDERR_FILENO, cat(printable(message), "\n"));
+  if (!on_stderr) return;
+  // What --debug asked for is told from everything else by its form, which is runc's.
+  const bool as_record = level == Level::kDebug;
+  write_quietly(STDERR_FILENO, as_record ? record(level, message) : cat(printable(message), "\n"));
 }
 
 }  // namespace

@@ -69,6 +69,14 @@ Device decode_device(const Reader& at) {
   return device;
 }
 
+MemoryPolicy decode_memory_policy(const Reader& at) {
+  if (!at.has("mode")) at.problem("invalid memory policy mode: the member \"mode\" is missing");
+  return MemoryPolicy{.mode = named(at, "mode", "invalid memory policy mode", kMemoryPolicyModes)
+                                  .value_or(MemoryPolicyMode::kDefault),
+                      .nodes = at.get<std::string>("nodes", ""),
+                      .flags = named_list(at, "flags", "invalid memory policy flag", kMemoryPolicyFlags)};
+}
+
 std::string decode_propagation(const Reader& at) {
   std::string value = at.get<std::string>("rootfsPropagation", "");
   const bool known =
@@ -123,12 +131,7 @@ Linux decode_linux(const Reader& at) {
       p.at("flags").problem("unknown personality flag");
   });
   object_member(at, "intelRdt", [&](const Reader& rdt) { out.intel_rdt = decode_rdt(rdt); });
-  object_member(at, "memoryPolicy", [&](const Reader& m) {
-    out.memory_policy =
-        MemoryPolicy{.mode = require_named(m, "mode", "memory policy mode", kMemoryPolicyModes),
-                     .nodes = m.get<std::string>("nodes", ""),
-                     .flags = named_list(m, "flags", "memory policy flag", kMemoryPolicyFlags)};
-  });
+  object_member(at, "memoryPolicy", [&](const Reader& m) { out.memory_policy = decode_memory_policy(m); });
   return out;
 }
 

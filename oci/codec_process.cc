@@ -44,7 +44,8 @@ Scheduler decode_scheduler(const Reader& at) {
 
 IoPriority decode_io_priority(const Reader& at) {
   return IoPriority{.io_class = require_named(at, "class", "I/O priority class", kIoPriorityClasses),
-                    .priority = at.require<int32_t>("priority")};
+                    // Required; but runc takes a class alone, and an idle process has none.
+                    .priority = at.get<int32_t>("priority", 0)};
 }
 
 CpuAffinity decode_cpu_affinity(const Reader& at) {

@@ -17,6 +17,7 @@ DeviceRule decode_device_rule(const Reader& at) {
                   .access = at.get<std::string>("access", "rwm")};
   if (!at.get<std::string>("type", "").empty())
     rule.type = named(at, "type", "device type", kDeviceRuleTypes).value_or('a');
+  std::erase(rule.access, 'a');  // "all", which runc drops as well: the other letters say what is meant
   if (rule.access.find_first_not_of("rwm") != std::string::npos)
     at.at("access").problem(cat("expected letters of rwm, found ", quote(rule.access)));
   return rule;

@@ -143,10 +143,11 @@ constexpr std::string_view name_of(const Name<Enum> (&table)[N], Enum value) {
   return {};
 }
 
-// "unknown namespace "nett" (known: pid, network, …)"
+// "unknown namespace "nett" (known: pid, network, …)"; of some things runc says "invalid", and so do we.
 template <class Enum, size_t N>
 std::string unknown_name(std::string_view what, std::string_view name, const Name<Enum> (&table)[N]) {
-  std::string text = cat("unknown ", what, " ", quote(name), " (known: ");
+  const std::string_view verdict = what.starts_with("invalid ") ? "" : "unknown ";
+  std::string text = cat(verdict, what, " ", quote(name), " (known: ");
   for (size_t i = 0; i < N; ++i) text += cat(i ? ", " : "", table[i].name);
   return text + ")";
 }

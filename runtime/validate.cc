@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <bit>
 #include <set>
 
 #include "base/error.h"
@@ -98,6 +99,32 @@ void check_priorities(const oci::Process& process, Validator& v) {
     number_list(v, "/process/execCPUAffinity/initial", affinity->initial, kMostCpus);
     number_list(v, "/process/execCPUAffinity/final", affinity->final, kMostCpus);
   }
+}
+
+// A deadline is admitted for all processors of the machine or not at all: the kernel would say EPERM.
+void check_scheduler_and_cpus(const oci::Spec& spec, Validator& v) {
+  if (!spec.process || !spec.process->scheduler || spec.linux.resources.cpu.cpus.empty()) return;
+  if (spec.process->scheduler->policy == oci::SchedulerPolicy::kDeadline)
+    v.problem(
+        "/process/scheduler: process scheduler can't be used together with AllowedCPUs "
+        "(/linux/resources/cpu/cpus): SCHED_DEADLINE needs all of them");
+}
+
+// set_mempolicy(2): of all policies these two take no nodes.
+void check_memory_policy(const oci::MemoryPolicy& policy, Validator& v) {
+  constexpr std::string_view kWhere = "/linux/memoryPolicy/nodes: ";
+  const std::optional<BitMask> nodes = parse_number_list(policy.nodes, kMostNodes);
+  if (!nodes)
+    v.problem(kWhere, "invalid memory policy nodes: must be a list like 0-3,7 of numbers below ", kMostNodes,
+              ", is ", quote(policy.nodes));
+  const bool without =
+      policy.mode == oci::MemoryPolicyMode::kDefault || policy.mode == oci::MemoryPolicyMode::kLocal;
+  if (!nodes || !without) return;
+  int count = 0;
+  for (const unsigned long word : *nodes) count += std::popcount(word);
+  if (count != 0)
+    v.problem(kWhere, oci::name_of(oci::kMemoryPolicyModes, policy.mode), ": mode requires 0 nodes but got ",
+              count);
 }
 
 void check_process(const oci::Process& process, Validator& v) {
@@ -315,8 +342,8 @@ Findings validate(const oci::Spec& spec) {
   check_hooks(spec.hooks, v);
   check_seccomp(spec, v);
   check_annotations(spec.annotations, v);
-  if (const auto& policy = spec.linux.memory_policy)
-    number_list(v, "/linux/memoryPolicy/nodes", policy->nodes, kMostNodes);
+  check_scheduler_and_cpus(spec, v);
+  if (spec.linux.memory_policy) check_memory_policy(*spec.linux.memory_policy, v);
   return findings;
 }
 

@@ -4,7 +4,7 @@ says which."""
 import os
 import re
 
-from support.harness import ConsoleSocket, RuntimeTest, process, run
+from support.harness import ConsoleSocket, RuntimeTest, probe, process, run, wait_until
 
 
 def read(path):
@@ -128,6 +128,42 @@ class Affinity(RuntimeTest):
         self.assertEqual(whole, self.assert_ok(result).out.split()[-1])
 
 
+class LeftOver(RuntimeTest):
+    """Without a pid namespace of its own a container does not end with its first process."""
+
+    def test_kill_is_for_all(self):
+        if self.runtime_name == 'crun':
+            self.skipTest('its release here leaves them')
+        for first_gone in (False, True):
+            with self.subTest(first_gone):
+                bundle = self.bundle().sh('sleep 1000 & sleep 1000 & ' + ('exit 0' if first_gone else 'wait'))
+                bundle.namespaces('network', 'ipc', 'uts', 'mount')
+                name, created = self.create(bundle.write())
+                self.assert_ok(created)
+                self.assert_ok(self.oci('start', name))
+                cgroups = [c for c in probe.cgroups(self.token) if os.path.exists(f'{c}/cgroup.procs')]
+                wait_until(lambda: len(self.members(cgroups)) == 3 - first_gone, 'two sleeping processes')
+                self.assert_ok(self.oci('kill', name, 'KILL'))
+                process.reap_orphans()
+                wait_until(lambda: not self.members(cgroups), 'the end of all')
+                self.wait_status(name, 'stopped')
+                self.assert_fails(self.oci('kill', name, 'KILL'), 1, 'container not running')
+
+    def members(self, cgroups):
+        process.reap_orphans()
+        return {pid for c in cgroups for pid in read(f'{c}/cgroup.procs').split()}
+
+    def test_signal_0_asks(self):
+        if self.runtime_name == 'crun':
+            self.skipTest('unknown there')
+        name, created = self.create(self.bundle(['/bin/sleep', '1000']))
+        self.assert_ok(created)
+        self.assert_ok(self.oci('kill', name, '0'))
+        self.assert_ok(self.oci('kill', name, 'KILL'))
+        self.wait_status(name, 'stopped')
+        self.assert_fails(self.oci('kill', name, '0'), 1, 'container not running')
+
+
 class Waiting(RuntimeTest):
     own_only = True
 
@@ -178,6 +214,21 @@ class Words(RuntimeTest):
             with self.subTest(module):
                 # podman takes the path in backquotes for "set security attribute".
                 self.assertRegex(self.refused(bundle), '`/proc/[a-z0-9-].+/attr.*`')
+
+    def test_policies(self):
+        """What the kernel would answer with one errno, in the words of runc."""
+        for policy, words in (({}, 'invalid memory policy mode'), ({'mode': 'INTERLEAVE'}, 'invalid memory policy mode "INTERLEAVE"'),
+                              ({'mode': 'MPOL_BIND', 'flags': ['x']}, 'invalid memory policy flag "x"'),
+                              ({'mode': 'MPOL_DEFAULT', 'nodes': '0-7'}, 'mode requires 0 nodes but got 8'),
+                              ({'mode': 'MPOL_BIND', 'nodes': '0-9876543210'}, 'invalid memory policy nodes')):
+            bundle = self.bundle()
+            bundle.config['linux']['memoryPolicy'] = policy
+            with self.subTest(words):
+                self.refused(bundle, words)
+        bundle = self.bundle()
+        bundle.config['process']['scheduler'] = {'policy': 'SCHED_DEADLINE', 'runtime': 42000, 'deadline': 1000000, 'period': 1000000}
+        bundle.config['linux']['resources']['cpu'] = {'cpus': '0'}
+        self.refused(bundle, "process scheduler can't be used together with AllowedCPUs")
 
     def test_a_cgroup_file_that_is_not_there(self):
         for unified in ({'memory.nosuch': '1'}, {'nosuch.max': '1'}):

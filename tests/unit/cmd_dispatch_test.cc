@@ -361,7 +361,8 @@ TEST(Signals, NamesAndNumbers) {
   EXPECT_EQ(parse_signal("SIGRTMIN"), 34);
   EXPECT_EQ(parse_signal("RTMIN+3"), 37);
   EXPECT_EQ(parse_signal("rtmax-1"), 63);
-  for (const char* text : {"", "0", "65", "-1", "+9", "9x", "SIG", "FOO", "RTMIN+99", "RTMIN3", "RTMIN-1"})
+  EXPECT_EQ(parse_signal("0"), 0);
+  for (const char* text : {"", "65", "-1", "+9", "9x", "SIG", "FOO", "RTMIN+99", "RTMIN3", "RTMIN-1"})
     EXPECT_THROW(parse_signal(text), Error) << text;
 }
 
