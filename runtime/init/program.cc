@@ -5,6 +5,7 @@
 #include "runtime/init/executable.h"
 #include "runtime/init/home.h"
 #include "runtime/init/hook.h"
+#include "runtime/init/signals.h"
 #include "runtime/init/steps.h"
 
 namespace crunlite::runtime::steps {
@@ -21,6 +22,18 @@ Result<UniqueFd> wait_at_gate(int gate) {
     Frame frame;
     if (receive_message(connection->get(), frame).ok() && frame.msg == Msg::kStart) return connection;
   }
+}
+
+[[noreturn]] void end_by_signal(int signal) {
+  _exit(128 + signal);
+}
+
+// The first process of a pid namespace gets no signal that it has no handler for (pid_namespaces(7)): a
+// created container would be deaf to all but KILL. execve takes the handlers away again.
+Status listen_to_signals() {
+  for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGTERM})
+    if (Status st = set_disposition(signal, end_by_signal); !st.ok()) return st;
+  return sys::kOk;
 }
 
 // Into the next spare slot.
@@ -60,6 +73,7 @@ Status report_ready(Init& init) {
 Status wait_for_start(Init& init) {
   if (init.plan.gate.valid()) {
     init.channel.reset();
+    if (Status st = listen_to_signals(); !st.ok()) return st;
     Result<UniqueFd> starter = wait_at_gate(init.plan.gate.get());
     if (!starter.ok()) return starter.status();
     init.starter = std::move(*starter);

@@ -15,12 +15,14 @@
 
 namespace crunlite::runtime {
 
-// `handler` is SIG_DFL or SIG_IGN.
+// `handler` is SIG_DFL, SIG_IGN, or a function that does not return.
 inline sys::Status set_disposition(int signal, void (*handler)(int)) {
+  // x86-64 delivers nothing to a handler without a restorer, which is for those that return.
+  constexpr unsigned long kHasRestorer = 0x04000000;
   // The kernel's layout (rt_sigaction(2)).
   const struct {
     void (*handler)(int) = nullptr;
-    unsigned long flags = 0;
+    unsigned long flags = kHasRestorer;
     void (*restorer)() = nullptr;
     uint64_t mask = 0;
   } action{handler};

@@ -167,6 +167,17 @@ class LeftOver(RuntimeTest):
 class Waiting(RuntimeTest):
     own_only = True
 
+    def test_it_can_be_asked_to_end(self):
+        """runtime.md, Kill: for created containers, too. The kernel keeps from the first process of a pid namespace what
+        it has no handler for; and the program must not inherit any."""
+        name, created = self.create(self.bundle(['/bin/sleep', '1000']))
+        self.assert_ok(created)
+        self.assert_ok(self.oci('kill', name, 'TERM'))
+        self.wait_status(name, 'stopped')
+        bundle = self.bundle(['/bin/grep', '-E', 'Sig(Ign|Cgt)', '/proc/self/status'])
+        masks = re.findall(r'[0-9a-f]{16}', self.assert_ok(self.run_bundle(bundle)).out)
+        self.assertEqual(['0' * 16] * 2, masks)
+
     def test_nothing_of_the_host_is_open(self):
         """runtime.md, Create: the container waits for start. Meanwhile others can look at its init."""
         leaked = os.open('/etc', os.O_RDONLY)
