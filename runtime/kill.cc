@@ -11,11 +11,14 @@ namespace {
 // The end of the first process of a pid namespace is the end of all in it. Where there is none of the
 // container's own, the others would be left over: whoever says KILL means the container.
 bool outlives_its_init(const StateDir& dir) {
-  const std::vector<oci::Namespace> namespaces = dir.config().linux.namespaces;
   const auto is_own = [](const oci::Namespace& ns) {
     return ns.type == oci::NamespaceType::kPid && ns.path.empty();
   };
-  return std::ranges::none_of(namespaces, is_own);
+  try {
+    return std::ranges::none_of(dir.config().linux.namespaces, is_own);
+  } catch (const Error&) {
+    return false;  // a damaged copy of config.json keeps nobody from being killed
+  }
 }
 
 }  // namespace
