@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/rooted_dir.h"
 #include "cmd/caller_config.h"
 #include "cmd/grammar.h"
 #include "cmd/other_programs.h"
@@ -35,7 +36,8 @@ void expect_program(const std::string& path) {
         .with_remedy("--path names the crun-lite that callers are to start");
 }
 
-// The files of the machine below `root`.
+// The files of the machine below `root`. Its links are followed as that machine would follow them: in the
+// tree of an image, /etc/containers may lead to /etc/containers.
 class Machine {
  public:
   explicit Machine(std::string root) : root_(std::move(root)) {}
@@ -43,30 +45,50 @@ class Machine {
   std::string at(const std::string& path) const { return root_ == "/" ? path : root_ + path; }
 
   std::optional<std::string> read(const std::string& path) const {
-    const std::string name = at(path);
-    const sys::Result<struct stat> st = sys::stat_at(AT_FDCWD, name.c_str(), AT_SYMLINK_NOFOLLOW);
-    if (!st.ok() && (st.error() == ENOENT || st.error() == ENOTDIR)) return std::nullopt;
-    // It would be replaced by a file, and what it points to would keep the old content.
-    if (S_ISLNK(check(st, "look at ", name).st_mode)) {
-      throw Error(ErrorKind::kUnsupported, name, " is a symbolic link")
-          .with_remedy("name the file that it leads to with --file");
-    }
-    return read_file(AT_FDCWD, name, kLargestFile);
+    const sys::Result<RootedDir> root = RootedDir::open_trusted(root_.c_str());
+    if (!root.ok() && is_missing(root.error())) return std::nullopt;
+    check(root.status(), "open ", root_);
+    const sys::Result<RootedDir::Leaf> leaf = root->open_parent(path.c_str());
+    if (!leaf.ok() && is_missing(leaf.error())) return std::nullopt;
+    check(leaf.status(), "look at ", at(path));
+    const std::optional<struct stat> there = stat_of(*leaf, path);
+    if (!there) return std::nullopt;
+    constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+    const UniqueFd file = check(sys::open_at(leaf->parent.get(), leaf->name, kFlags), "open ", at(path));
+    return read_fd(file.get(), at(path), kLargestFile);
   }
 
   // False: it is like that already.
   bool write(const std::string& path, const std::string& content) const {
-    const std::string name = at(path);
-    const std::optional<std::string> old = read(path);
-    if (old == content) return false;
-    const mode_t mode =
-        old ? check(sys::stat_at(AT_FDCWD, name.c_str(), 0), "look at ", name).st_mode & 07777 : kDefaultMode;
-    (void)make_own_dirs(name.substr(0, name.rfind('/')), 0755);
-    write_file_atomic(AT_FDCWD, name, content, mode, Durability::kSync);
+    if (read(path) == content) return false;
+    ::umask(0);
+    if (root_ != "/") (void)make_own_dirs(root_, 0755);
+    const RootedDir root = check(RootedDir::open_trusted(root_.c_str()), "open ", root_);
+    const std::string directory = path.substr(0, path.rfind('/') + 1);
+    (void)check(root.make_dirs(directory.c_str(), 0755), "create directory ", at(directory));
+    const RootedDir::Leaf leaf = check(root.open_parent(path.c_str()), "open ", at(directory));
+    const std::optional<struct stat> there = stat_of(leaf, path);
+    const mode_t mode = there ? there->st_mode & 07777 : kDefaultMode;
+    with_context(at(path),
+                 [&] { write_file_atomic(leaf.parent.get(), leaf.name, content, mode, Durability::kSync); });
     return true;
   }
 
  private:
+  static bool is_missing(int error) { return error == ENOENT || error == ENOTDIR; }
+
+  std::optional<struct stat> stat_of(const RootedDir::Leaf& leaf, const std::string& path) const {
+    const sys::Result<struct stat> st = sys::stat_at(leaf.parent.get(), leaf.name, AT_SYMLINK_NOFOLLOW);
+    if (st.error() == ENOENT) return std::nullopt;
+    // It would be replaced by a file, and what it points to would keep the old content.
+    if (S_ISLNK(check(st, "look at ", at(path)).st_mode)) {
+      throw Error(ErrorKind::kUnsupported, at(path), " is a symbolic link")
+          .with_remedy("name the file that it leads to with --file");
+    }
+    if (!S_ISREG(st->st_mode)) throw Error(ErrorKind::kUnsupported, at(path), " is not a regular file");
+    return *st;
+  }
+
   std::string root_;
 };
 

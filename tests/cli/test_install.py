@@ -43,6 +43,18 @@ class Install(ScratchTest):
             self.assertTrue(again[0].startswith('unchanged: '), again)
         self.assertEqual([], [f for f in self.files() if os.path.basename(f).startswith('.')])
 
+    def test_links_of_the_other_machine_stay_in_it(self):
+        victim = self.path('victim')
+        os.mkdir(victim)
+        os.makedirs(self.path('machine/etc'))
+        os.symlink(victim, self.path('machine/etc/containers'))
+        os.symlink('../' * 20 + victim[1:], self.path('machine/etc/docker'))
+        os.makedirs(self.path('machine', victim[1:]))
+        for caller in ('podman', 'docker'):
+            self.assert_ok(self.write_for(caller))
+        self.assertEqual([], os.listdir(victim))
+        self.assertEqual(['containers.conf.d', 'daemon.json'], sorted(os.listdir(self.path('machine', victim[1:]))))
+
     def test_daemon_json_is_added_to(self):
         target = self.write('machine/etc/docker/daemon.json', '{"log-level": "warn"}', mode=0o600)
         self.assert_ok(self.write_for('docker', '--default', '--path', '/opt/crun-lite'))
