@@ -3,7 +3,9 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <chrono>
+#include <climits>
 
 #include "base/child.h"
 #include "base/error.h"
@@ -48,7 +50,7 @@ constexpr Clock::time_point kNever = Clock::time_point::max();
 int milliseconds_left(Clock::time_point deadline) {
   if (deadline == kNever) return -1;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
-  return static_cast<int>(std::max<int64_t>(0, left.count()));
+  return static_cast<int>(std::clamp<int64_t>(left.count(), 0, INT_MAX));
 }
 
 // Waits for the end of the hook while its standard error is read. Nothing: the deadline has passed.
@@ -57,7 +59,7 @@ std::optional<sys::Exit> finish(Child& hook, int pipe, Clock::time_point deadlin
     pollfd events[] = {{hook.pidfd(), POLLIN, 0}, {pipe, POLLIN, 0}};
     const int ready = ::poll(events, 2, milliseconds_left(deadline));
     if (ready == -1 && errno != EINTR) throw SysError(errno, "wait for a hook");
-    if (ready == 0) return std::nullopt;
+    if (ready == 0 && Clock::now() >= deadline) return std::nullopt;
     if (events[1].revents && !tail.take(pipe)) pipe = -1;  // poll ignores it from now on
     if (events[0].revents) break;
   }

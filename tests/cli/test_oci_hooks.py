@@ -288,6 +288,12 @@ class FailureInEachPhase(HookTest):
                 self.assert_fails(self.run_bundle(bundle.write()), 1,
                                   f'error running {phase} hook #0: /bin/sleep: did not end within 1 s')
 
+    def test_a_timeout_of_weeks(self):
+        bundle = self.bundle(['/bin/true'])
+        hook = {'path': '/bin/sleep', 'args': ['sleep', '1'], 'timeout': 4294968}  # 704 ms above 2^32
+        bundle.config['hooks'] = {'createRuntime': [hook], 'startContainer': [hook]}
+        self.assert_ok(self.run_bundle(bundle.write()))
+
     def test_poststop_keeps_its_numbers(self):
         bundle = self.bundle(['/bin/true'])
         bundle.config['hooks'] = {'poststop': self.failing('poststop', 'exit 7')}
