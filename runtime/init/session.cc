@@ -5,8 +5,10 @@
 #include <linux/close_range.h>
 #include <linux/keyctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/text.h"
 #include "runtime/init/signals.h"
@@ -38,6 +40,12 @@ Status close_one_by_one(Init& init, unsigned first) {
   }
 }
 
+// /proc/PID/environ is this memory.
+void forget_environment() {
+  for (char** variable = environ; variable && *variable; ++variable)
+    ::explicit_bzero(*variable, std::strlen(*variable));
+}
+
 }  // namespace
 
 Status close_descriptors(Init& init) {
@@ -55,7 +63,9 @@ Status close_descriptors(Init& init) {
 
 Status close_what_is_not_needed(Init& init) {
   // Until `start` comes the init waits inside the container: to whoever can look at it there, what the
-  // runtime and its caller have open (records, cgroups, files of the host) is a way out (CVE-2024-21626).
+  // runtime and its caller have open (records, cgroups, files of the host) is a way out (CVE-2024-21626), and
+  // the caller's environment may hold what is nobody else's business.
+  forget_environment();
   int kept[] = {init.channel.get(),
                 init.plan.gate.get(),
                 init.root.fd(),
