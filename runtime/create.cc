@@ -266,6 +266,7 @@ Child create(const CreateOptions& options) {
   if (!record.cgroup.systemd) limit(cgroup, spec);
   record.cgroup = cgroup.made();
   Rdt rdt = Rdt::create(record.rdt, spec.linux.intel_rdt.value_or(oci::IntelRdt{}));
+  record.rdt = rdt.made();
 
   InitPlan plan = plan_init(options, bundle, record, cgroup, seccomp, proc);
   rootfs::AttachedRoot root(record.rootfs, note_root_mount(dir, plan, record));
@@ -297,10 +298,10 @@ Child create(const CreateOptions& options) {
   SpawnedInit init =
       with_context("unable to start container process", [&] { return spawn_init(plan, services); });
 
+  announce_pidfd(options, record, init.child().pidfd());
   record.phase = Record::Phase::kCreated;
   dir.write(record);
   PidFile(options.pid_file, init.pid()).keep();
-  announce_pidfd(options, record, init.child().pidfd());
   poststop.disarm();
   if (lent) lent->keep();
   root.keep();

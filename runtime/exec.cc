@@ -132,6 +132,7 @@ int exec(const ExecOptions& options) {
   require_executable(now.status, own, options.ignore_paused);
   Cgroup cgroup =
       options.cgroup.empty() ? own.beside(record.init.pid, open_proc()) : own.inside(options.cgroup);
+  cgroup.require_joinable(options.ignore_paused ? Cgroup::MayWait::kYes : Cgroup::MayWait::kNo);
   const oci::Spec spec = dir.config();
   const oci::Process process = wanted_process(options, spec);
   const UniqueFd console = console_socket(options, process.terminal);

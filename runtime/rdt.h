@@ -57,6 +57,8 @@ class Rdt {
   Rdt& operator=(Rdt&& other) noexcept;
   ~Rdt();
   void keep() { armed_ = false; }
+  // For the record: of two creates that wanted to make one class, only the one that did may remove it.
+  const RdtPlan& made() const { return plan_; }
   void join(pid_t pid) const;
 
  private:

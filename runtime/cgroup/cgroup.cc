@@ -226,6 +226,17 @@ void Cgroup::join(pid_t pid, InV2 already) {
   SettingWriter(SettingWriter::Undo::kNo).write(pids->dir.get(), pids->where, "pids", {{"pids.max", "0"}});
 }
 
+void Cgroup::require_joinable(MayWait may_wait) const {
+  for (const CgroupHierarchy& where : plan_.hierarchies) {
+    const auto is_it = [&](const Place& place) { return place.where.mount_point == where.mount_point; };
+    if (std::none_of(places_.begin(), places_.end(), is_it))
+      throw Error(ErrorKind::kState, "the container's cgroup ", where.full_path(),
+                  " is gone, or has become somebody else's: a process would be without its limits");
+  }
+  if (may_wait == MayWait::kYes) return;
+  for (const Place& place : places_) refuse_frozen(place.dir.get(), place.where);
+}
+
 void Cgroup::freeze() {
   const Place* v2 = v2_place();
   const Place* v1 = place_of("freezer");

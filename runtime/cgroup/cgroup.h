@@ -162,6 +162,11 @@ class Cgroup {
   // Where a further process can live: here, or where `process` of the container does.
   Cgroup beside(pid_t process, const Proc& proc) const;
 
+  // For a process that is to join: throws Error(kState) where it would be outside of a limit, because one of
+  // the plan's places is gone or somebody else's, and, unless `may_wait`, where it would stand still at once.
+  enum class MayWait { kNo, kYes };
+  void require_joinable(MayWait may_wait) const;
+
   void freeze();
   void thaw();
   bool frozen() const;

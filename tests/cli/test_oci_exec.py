@@ -416,6 +416,19 @@ class Cgroups(RunningTest):
         self.assertFalse(lines['pids'].endswith('/sub'), out)
         self.assert_ok(self.exec('--cgroup', '/', name, 'true'))
 
+    def test_inside_one_that_stands_still(self):
+        if self.runtime_name != 'crun-lite':
+            self.skipTest('the peers wait until somebody thaws it')
+        name = self.running()
+        freezer = next((c for c in probe.cgroups(self.token) if '/freezer/' in c), None)
+        if not freezer:
+            self.skipTest('no freezer of cgroup v1')
+        os.mkdir(os.path.join(freezer, 'sub'))
+        with open(os.path.join(freezer, 'sub', 'freezer.state'), 'w', encoding='utf-8') as state:
+            state.write('FROZEN')
+        result = self.exec('--cgroup', 'freezer:sub', name, 'true', timeout=10)
+        self.assert_fails(result, 255, 'cgroup unexpectedly frozen', freezer)
+
     def test_elsewhere(self):
         if self.runtime_name == 'crun':
             self.skipTest('crun 1.8 takes one path for all')

@@ -56,6 +56,11 @@ int main(int argc, char **argv) {
         unsigned long long has = number_after(text, "CapPrm:\t");
         if (has & ~own) printf("PRIVILEGED %d %llx\n", pid, has & ~own);
       }
+      snprintf(path, sizeof path, "/proc/%d/environ", pid);
+      fd = open(path, O_RDONLY);
+      n = fd < 0 ? 0 : read(fd, text, sizeof text);
+      if (fd >= 0) close(fd);
+      if (n > 0 && memmem(text, n, "OF_THE_CALLER", 13)) printf("ENVIRONMENT %d\n", pid);
       snprintf(path, sizeof path, "/proc/%d/root/.", pid);
       if (stat(path, &st) == 0 && (st.st_dev != root.st_dev || st.st_ino != root.st_ino)) printf("ROOT %d\n", pid);
       snprintf(path, sizeof path, "/proc/%d/exe", pid);
@@ -132,7 +137,7 @@ class Watched(HostileTest):
         leaked = os.open('/etc', os.O_RDONLY)
         self.addCleanup(os.close, leaked)
         for _ in range(self.EXECS):
-            self.assert_ok(self.exec(name, '/bin/true', pass_fds=[leaked]))
+            self.assert_ok(self.exec(name, '/bin/true', pass_fds=[leaked], env={**os.environ, 'A': 'OF_THE_CALLER'}))
         (bundle.rootfs / 'tmp/stop').touch()
         out = watcher.stdout.read().decode()
         self.assertEqual(0, watcher.wait(timeout=DEADLINE))
@@ -218,6 +223,18 @@ class Leaks(HostileTest):
                     with self.subTest(words):
                         result = self.exec(*words, pass_fds=[leaked])
                         self.assertEqual(255, result.code, result)
+
+    def test_into_a_cgroup_that_has_become_somebody_elses(self):
+        """Without its cgroup a process would have no limits and all devices."""
+        bundle = self.bundle()
+        name = self.running(bundle)
+        directory = next(c for c in probe.cgroups(self.token) if '/devices/' in c or 'cgroup.kill' in os.listdir(c))
+        mark = os.getxattr(directory, 'trusted.crun-lite')
+        os.setxattr(directory, 'trusted.crun-lite', b'somebody else')
+        self.addCleanup(os.setxattr, directory, 'trusted.crun-lite', mark)
+        self.assert_fails(self.exec(name, 'true'), 255, directory, "somebody else's")
+        os.setxattr(directory, 'trusted.crun-lite', mark)
+        self.assert_ok(self.exec(name, 'true'))
 
     def test_environment_of_the_caller(self):
         name = self.running()

@@ -131,6 +131,18 @@ TEST_F(RdtTest, AFurtherProcessJoinsWhatIsThere) {
   enter_rdt({}, 46);  // a container without intelRdt
 }
 
+TEST_F(RdtTest, OfTwoThatWantToMakeAClassOneMayRemoveIt) {
+  const oci::IntelRdt rdt{.clos_id = "new", .l3_cache_schema = "L3:0=f"};
+  const RdtPlan first = plan_rdt_at(root_, rdt, "a");
+  const RdtPlan second = plan_rdt_at(root_, rdt, "b");
+  Rdt makes = Rdt::create(first, rdt, populate);
+  Rdt uses = Rdt::create(second, rdt, populate);
+  EXPECT_FALSE(makes.made().class_existed);
+  EXPECT_TRUE(uses.made().class_existed);
+  makes.keep();
+  uses.keep();
+}
+
 TEST_F(RdtTest, OtherSchemataThanTheClassHasAreAnError) {
   const oci::IntelRdt rdt{.clos_id = "old", .l3_cache_schema = "L3:0=1"};
   EXPECT_THROW(Rdt::create(plan_rdt_at(root_, rdt, "web"), rdt, populate), Error);
