@@ -50,6 +50,7 @@ std::string encode_record(const Record& r) {
       {"hooks", oci::encode_hooks({.poststart = r.poststart, .poststop = r.poststop})},
   };
   if (r.root_mount != 0) out.add("rootMount", r.root_mount);
+  if (!r.stdio.empty()) out.add("stdio", json::Array(r.stdio.begin(), r.stdio.end()));
   if (r.rdt.used()) out.add("rdt", encode_rdt_plan(r.rdt));
   return json::dump(out);
 }
@@ -79,6 +80,7 @@ Record decode_record(std::string_view text, std::string_view name) {
   if (at.has("init")) r.init = decode_process_id(at.at("init"));
   r.no_new_keyring = at.get<bool>("noNewKeyring", false);
   r.root_mount = at.get<uint64_t>("rootMount", 0);
+  r.stdio = at.get<std::vector<std::string>>("stdio", {});
   if (at.has("hooks")) {
     oci::Hooks hooks = oci::decode_hooks(at.at("hooks"));
     r.poststart = std::move(hooks.poststart);

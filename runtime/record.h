@@ -34,6 +34,9 @@ struct Record {
   ProcessId init;  // pid 0 while creating
   bool no_new_keyring = false;
   uint64_t root_mount = 0;  // in the caller's mount namespace (rootfs/attached_root.h); 0: it has its own
+  // What its 0, 1 and 2 were, as proc(5) shows them ("pipe:[4711]"); empty: a terminal. After a checkpoint
+  // they are to be given other ones.
+  std::vector<std::string> stdio;
   // The hooks of config.json that run after create.
   std::vector<oci::Hook> poststart;
   std::vector<oci::Hook> poststop;
