@@ -150,7 +150,6 @@ constexpr Flag kCheckpointFlags[] = {
     {"--leave-running", Owner::kOci},
     {"--tcp-established", Owner::kOci},
     {"--tcp-skip-in-flight", Owner::kOci},
-    {"--tcp-close", Owner::kOci},
     {"--link-remap", Owner::kOci},
     {"--ext-unix-sk", Owner::kOci},
     {"--shell-job", Owner::kOci},

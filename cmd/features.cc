@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `features` (runtime-spec features.md): what this build really does. dockerd, containerd and CRI-O switch
 // things on by it, so every list is the very table that the code parses with.
+#include "cmd/criu_program.h"
 #include "cmd/grammar.h"
 #include "cmd/output.h"
 #include "cmd/verbs.h"
@@ -73,9 +74,11 @@ Object linux_features() {
 int features(const Globals&, const Args& args) {
   Grammar grammar("crun-lite features", "Print what this build can do, as JSON");
   if (!grammar.read(args)) return 0;
-  const Object annotations{{"io.github.seccomp.libseccomp.version", runtime::libseccomp_version()},
-                           {"io.github.crun-lite.version", kVersion},
-                           {"io.github.crun-lite.commit", commit()}};
+  const Object annotations{
+      {"io.github.seccomp.libseccomp.version", runtime::libseccomp_version()},
+      {"org.opencontainers.runc.checkpoint.enabled", find_criu().path.empty() ? "false" : "true"},
+      {"io.github.crun-lite.version", kVersion},
+      {"io.github.crun-lite.commit", commit()}};
   const Object document{{"ociVersionMin", "1.0.0"},
                         {"ociVersionMax", "1.3.0"},
                         {"hooks", hook_names()},

@@ -44,6 +44,8 @@ constexpr Verb kVerbs[] = {
     {"update", oci_update, "change the limits of a container"},
     {"events", oci_events, "what a container uses, at an interval, as JSON"},
     {"mounts", oci_mounts, "add mounts to a running container, or remove them"},
+    {"checkpoint", oci_checkpoint, "write the processes of a container to a directory"},
+    {"restore", oci_restore, "make a container again from a checkpoint"},
     {"delete", oci_delete, "delete a container"},
     {"spec", spec, "write a config.json to start from"},
     {"features", features, "what this build can do, as JSON"},
@@ -65,7 +67,6 @@ constexpr std::string_view kForeground =
 constexpr Missing kMissing[] = {
     {"attach", kForeground},
     {"build", "build with `buildah bud`, see docs/getting-started.md"},
-    {"checkpoint", ""},
     {"commit", ""},
     {"cp", "use `run -v`"},
     {"image", ""},
@@ -78,7 +79,6 @@ constexpr Missing kMissing[] = {
     {"pull", "`crun-lite load -i FILE` brings an image in"},
     {"push", ""},
     {"restart", kForeground},
-    {"restore", ""},
     {"rm", kForeground},
     {"rmi", ""},
     {"save", ""},
@@ -108,8 +108,8 @@ int failure_code(std::string_view verb) {
 // Verbs that take milliseconds finish what they began: Ctrl-C goes to the whole foreground group, also to the
 // `state` and `delete` of a caller that is just about to clean up (buildah gives up, and leaves a running
 // container, when its `state` dies of it). SIGTERM still ends them: that is sent to one process.
-constexpr std::string_view kBriefVerbs[] = {"create", "start", "state",  "list",   "ps",
-                                            "kill",   "pause", "resume", "update", "delete"};
+constexpr std::string_view kBriefVerbs[] = {"create", "start",  "state",  "list",   "ps",        "kill",
+                                            "pause",  "resume", "update", "delete", "checkpoint"};
 
 void hold_back_terminal_signals() {
   sigset_t set;
@@ -235,7 +235,7 @@ unsigned count_inherited_fds() {
 
 // What callers grep for: "crun-lite create failed: …".
 void report(const Error& error, std::string_view verb) {
-  const bool named = enters_container(verb);
+  const bool named = enters_container(verb) || verb == "checkpoint" || verb == "restore";
   const std::string known = verb == "spec" ? error.remedy() : remedy_of(error);
   const std::string remedy = known.empty() ? "" : cat(" (", known, ")");
   const bool says_so = std::string_view(error.what()).starts_with(cat("crun-lite ", verb, ":"));

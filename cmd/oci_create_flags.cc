@@ -47,6 +47,18 @@ void describe(Grammar& grammar, RunFlags& flags) {
   grammar.flag("--no-subreaper", flags.no_subreaper, "leave the container's orphans to somebody else");
 }
 
+void describe(Grammar& grammar, RestoreFlags& flags) {
+  runtime::RestoreOptions& options = flags.options;
+  add_common_flags(grammar, options.create);
+  add_criu_flags(grammar, options.criu, flags.criu);
+  grammar.flag("-d,--detach", options.detach, "do not wait for its end");
+  grammar.flag("--tcp-close", options.tcp_close, "close TCP connections instead of taking them up again");
+  grammar.flag("--no-subreaper", flags.no_subreaper, "leave the container's orphans to somebody else");
+  grammar.option("--lsm-profile", options.lsm_profile, "TYPE:NAME", "another profile than at the checkpoint");
+  grammar.option("--lsm-mount-context", options.lsm_mount_context, "CONTEXT",
+                 "another SELinux context of mounts than at the checkpoint");
+}
+
 void complete_create_options(const Globals& globals, runtime::CreateOptions& options) {
   complete_descriptors(globals, options.preserve_fds, options.listen_fds);
   options.container.root = globals.root;

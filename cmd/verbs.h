@@ -7,6 +7,7 @@
 
 namespace crunlite::cmd {
 
+int oci_checkpoint(const Globals& globals, const Args& args);
 int oci_create(const Globals& globals, const Args& args);
 int oci_delete(const Globals& globals, const Args& args);
 int oci_events(const Globals& globals, const Args& args);
@@ -17,6 +18,7 @@ int oci_mounts(const Globals& globals, const Args& args);
 int oci_pause(const Globals& globals, const Args& args);
 int oci_ps(const Globals& globals, const Args& args);
 int oci_resume(const Globals& globals, const Args& args);
+int oci_restore(const Globals& globals, const Args& args);
 int oci_run(const Globals& globals, const Args& args);
 int oci_start(const Globals& globals, const Args& args);
 int oci_state(const Globals& globals, const Args& args);

@@ -22,6 +22,7 @@ inline constexpr std::string_view kSeccompBpfData = "run.oci.seccomp_bpf_data";
 inline constexpr std::string_view kSeccompFailUnknown = "run.oci.seccomp_fail_unknown_syscall";
 inline constexpr std::string_view kMountContextType = "run.oci.mount_context_type";
 inline constexpr std::string_view kPidfdReceiver = "run.oci.pidfd_receiver";
+inline constexpr std::string_view kCriuConfig = "org.criu.config";
 
 // What an annotation may do to the machine. kUnsafe: whoever may set it writes files, talks to sockets or
 // loosens the confinement, with our rights; a caller that passes annotations of strangers on has to know
@@ -42,6 +43,7 @@ inline constexpr KnownAnnotation kAnnotations[] = {
     {kSeccompFailUnknown, AnnotationKind::kSafe},
     {kMountContextType, AnnotationKind::kUnsafe},
     {kPidfdReceiver, AnnotationKind::kUnsafe},
+    {kCriuConfig, AnnotationKind::kUnsafe},
     {"run.oci.handler", AnnotationKind::kRefused},
     {"run.oci.seccomp.plugins", AnnotationKind::kRefused},
     {"run.oci.systemd.force_cgroup_v1", AnnotationKind::kRefused},

@@ -47,6 +47,7 @@ LIBRARY_OWNERS = {
     "isa-l": (("archive/",), "crun-lite-image only"),
     "systemd/": (("runtime/systemd/",), "D-Bus is crun-lite-systemd's alone: a static program cannot link it"),
     "seccomp.h": (("runtime/",), "only the runtime makes filters"),
+    "protozero/": (("runtime/criu_rpc.cc",), "what is said to criu is structs everywhere else"),
     "sys/capability.h": (("runtime/",), "only the runtime sets capabilities"),
     "libmnl/": (("net/",), "only net/ speaks netlink"),
     "gtest/": (("tests/",), "test code"),

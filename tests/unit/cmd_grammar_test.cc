@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "cmd/criu_flags.h"
 #include "cmd/dispatch.h"
 #include "cmd/oci_create_flags.h"
 #include "cmd/oci_exec_flags.h"
@@ -183,6 +184,7 @@ TEST(Door, KnowsTheFlagsOfTheGrammars) {
   EXPECT_THAT(flags_of_rule("ps"), UnorderedElementsAreArray(flags_of_grammar<PsFlags>()));
   EXPECT_THAT(flags_of_rule("update"), UnorderedElementsAreArray(flags_of_grammar<UpdateFlags>()));
   EXPECT_THAT(flags_of_rule("events"), UnorderedElementsAreArray(flags_of_grammar<EventsFlags>()));
+  EXPECT_THAT(flags_of_rule("checkpoint"), UnorderedElementsAreArray(flags_of_grammar<CheckpointFlags>()));
   for (const char* verb : {"start", "pause"}) EXPECT_THAT(flags_of_rule(verb), IsEmpty()) << verb;
   // Those of `create` and `run` are one table: that `create` has no --detach is not what tells it apart.
   const Pairs of_run = flags_of_rule("run");

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 
 PROGRAMS = ('python3', 'dash', 'mount', 'umount', 'unshare', 'nsenter', 'setpriv', 'ip', 'ss', 'nft', 'strace',
+            'criu', 'tar', 'gzip',  # criu keeps what a tmpfs holds in a tar archive
             'crun', 'runc')  # peers, to test the tests
 # Parts of the standard library that no test imports, and extensions that would bring libraries along.
 LEFT_OUT = {'test', 'idlelib', 'lib2to3', 'ensurepip', 'distutils', 'tkinter', 'turtledemo', 'pydoc_data', 'dist-packages',
