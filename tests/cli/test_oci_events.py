@@ -91,6 +91,9 @@ class Stream(EventsTest):
         self.ends(started)
 
     def ends(self, started):
+        if self.runtime_name == 'runc':
+            return  # 1.1 may go on
+
         def ended():
             process.reap_orphans()
             return started.poll() is not None

@@ -38,7 +38,7 @@ class Command(RunningTest):
     def test_options_end_at_the_id(self):
         name = self.running()
         self.assertEqual('-d --tty --cwd\n', self.assert_ok(self.exec(name, 'echo', '-d', '--tty', '--cwd')).out)
-        if self.runtime_name != 'crun':
+        if self.runtime_name == 'crun-lite':
             self.assertEqual('x\n', self.assert_ok(self.exec(name, '--', 'echo', 'x')).out)
 
     def test_it_is_in_the_container(self):
@@ -67,13 +67,15 @@ class Command(RunningTest):
         inside = self.assert_ok(self.exec(name, *STATUS)).out
         own = fields(read(f'/proc/{init}/status'))
         for key, value in fields(inside).items():
-            self.assertEqual(own[key], value, key)
+            if (key, self.runtime_name) != ('NoNewPrivs', 'crun'):  # 1.8 leaves it off
+                self.assertEqual(own[key], value, key)
         self.assertEqual('2', fields(inside)['Seccomp'])
-        script = 'cat /proc/self/oom_score_adj; ulimit -n; ulimit -Hn; mkdir /tmp/x 2>&1; umask'
+        script = 'cat /proc/self/oom_score_adj; ulimit -Hn; mkdir /tmp/x 2>&1; ulimit -n; umask'
         result = self.exec(name, 'sh', '-c', script).out.split('\n')
-        self.assertEqual(['321', '222', '333', "mkdir: can't create directory '/tmp/x': Permission denied"], result[:4])
-        if self.runtime_name == 'crun-lite':
-            self.assertEqual('0027', result[4])
+        if self.runtime_name != 'crun':  # 1.8 does not set them
+            self.assertEqual(['321', '333', "mkdir: can't create directory '/tmp/x': Permission denied"], result[:3])
+        if self.runtime_name == 'crun-lite':  # Go raises the soft limit meanwhile
+            self.assertEqual(['222', '0027'], result[3:5])
 
     def test_a_changed_config_has_no_effect(self):
         if self.runtime_name == 'runc':
@@ -106,15 +108,20 @@ class Command(RunningTest):
 class Flags(RunningTest):
 
     def test_cwd_and_environment(self):
+        if self.runtime_name == 'crun':
+            self.skipTest('crun 1.8 takes the container\'s environment away')
         name = self.running()
-        result = self.exec('--cwd', '/tmp', '--env', 'A=1', '-e', 'B=2 3', '--env=C=', name, 'sh', '-c',
+        short = '--env' if self.runtime_name == 'runc' else '-e'  # runc 1.1 takes one of the two alone
+        result = self.exec('--cwd', '/tmp', '--env', 'A=1', short, 'B=2 3', '--env=C=', name, 'sh', '-c',
                            'pwd; echo "$A|$B|$C|$TERM"')
         self.assertEqual('/tmp\n1|2 3||xterm\n', self.assert_ok(result).out)
 
     def test_user_and_groups(self):
         name = self.running()
-        words = ['--user', '1000:44', '-g', '7', '--additional-gids', '8'] if self.runtime_name != 'crun' else [
-            '--user', '1000:44']
+        words = ['--user', '1000:44']
+        if self.runtime_name != 'crun':
+            # runc 1.1 takes one of the two alone
+            words += ['-g', '7', '-g' if self.runtime_name == 'runc' else '--additional-gids', '8']
         result = fields(self.assert_ok(self.exec(*words, name, *STATUS)).out)
         self.assertEqual(('1000 1000 1000 1000', '44 44 44 44'), (result['Uid'], result['Gid']))
         if self.runtime_name != 'crun':
@@ -128,6 +135,8 @@ class Flags(RunningTest):
         self.assertEqual('/root\n', self.assert_ok(self.exec(name, 'sh', '-c', 'echo $HOME')).out)
 
     def test_capability_is_added_and_not_inheritable(self):
+        if self.runtime_name == 'crun':
+            self.skipTest('crun 1.8 takes the others away')
         name = self.running()
         before = fields(self.assert_ok(self.exec(name, *STATUS)).out)
         result = fields(self.assert_ok(self.exec('--cap', 'CAP_SYS_TIME', name, *STATUS)).out)
@@ -166,6 +175,8 @@ class Flags(RunningTest):
         self.assertFalse(os.path.exists(self.path('pid')))
 
     def test_preserved_descriptors(self):
+        if self.runtime_name == 'runc':
+            self.skipTest('runc 1.1 forgets --preserve-fds beside LISTEN_FDS')
         if self.runtime_name == 'crun':
             self.skipTest('the wrapper around crun has descriptors of its own')
         name = self.running()
@@ -222,7 +233,7 @@ class Document(RunningTest):
         result = fields(self.assert_ok(self.exec('--process', document, name)).out)
         self.assertEqual({k: wanted[k] for k in wanted if k.startswith('Cap')},
                          {k: result[k] for k in result if k.startswith('Cap')})
-        if self.runtime_name != 'crun':
+        if self.runtime_name == 'crun-lite':
             document = self.process_file(args=['sh', '-c', 'ulimit -n; ulimit -Hn'])
             self.assertEqual('222\n333\n', self.assert_ok(self.exec('--process', document, name)).out)
 
@@ -236,6 +247,8 @@ class Document(RunningTest):
         self.assertEqual('50', out.split()[-1])
 
     def test_through_a_pipe(self):
+        if self.runtime_name == 'crun':
+            self.skipTest('the wrapper around crun is no single word')
         name = self.running()
         words = ' '.join([*self._oci_argv(), 'exec', '--process'])
         script = f'{words} <(cat {self.process_file(args=["echo", "piped"])}) {name}'
@@ -275,12 +288,14 @@ class Errors(RunningTest):
                 ('/bin/text', 'exec: "/bin/text": permission denied'),
                 ('/bin/script', 'no such file or directory'),
                 ('/bin/garbage', 'exec format error')):
+            if self.runtime_name == 'runc' and words.startswith(('no such', 'exec format')):
+                continue  # runc 1.1 has let go of it by then
             for detach in ([], ['--detach']):
                 with self.subTest(program=program, detach=detach):
                     result = self.exec(*detach, name, program)
                     self.assertEqual(255, result.code, result)
                     self.assertIn('exec failed: ', result.err)
-                    self.assertIn(words, result.err)
+                    self.assertIn(words, result.err.replace('\\"', '"'))  # runc quotes what it logs
 
     def test_states(self):
         if self.runtime_name == 'crun':
@@ -433,7 +448,8 @@ class Cgroups(RunningTest):
         if self.runtime_name == 'crun':
             self.skipTest('crun 1.8 takes one path for all')
         name = self.running()
-        for argument, words in (('..', 'bad sub cgroup path'), ('cpu:../x', 'bad sub cgroup path "../x"'),
+        bad = 'sub cgroup path' if self.runtime_name == 'runc' else 'bad sub cgroup path'
+        for argument, words in (('..', bad), ('cpu:../x', bad),
                                 ('whaaat:/foo', 'unknown controller '), ('nonexistent', 'adding pid '),
                                 ('cpu:nonexistent', 'o such file or directory'),
                                 ('a:b:c', 'invalid --cgroup argument')):

@@ -212,6 +212,8 @@ class Surroundings(HookTest):
         self.assertEqual([str(bundle.path)] * 4, self.log())
 
     def test_environment_of_start_container(self):
+        if self.runtime_name == 'runc':
+            self.skipTest('runc keeps what a hook prints')
         if self.runtime_name == 'crun':
             self.skipTest('gives an empty one')
         bundle = self.bundle()
@@ -225,6 +227,8 @@ class Surroundings(HookTest):
             self.assertIn('two', result.err)
 
     def test_start_container_is_under_the_filter(self):
+        if self.runtime_name == 'runc':
+            self.skipTest('runc keeps what a hook prints')
         if self.runtime_name == 'crun':
             self.skipTest('its hooks are not')
         bundle = self.bundle(['/bin/mkdir', '/dev/shm/b'])

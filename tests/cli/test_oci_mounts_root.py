@@ -47,6 +47,8 @@ class Root(MountTest):
         self.assertEqual('root\n/dev/shm\n/data\n/t\n', self.assert_ok(self.run_bundle(bundle)).out)
 
     def test_links_of_dev(self):
+        if self.runtime_name == 'crun':
+            self.skipTest('crun 1.8 makes no /dev/core')
         bundle = self.bundle().sh('cd /dev; for l in fd stdin stdout stderr ptmx core; do readlink $l; done; true')
         out = self.assert_ok(self.run_bundle(bundle)).out.splitlines()
         self.assertEqual(['/proc/self/fd', *(f'/proc/self/fd/{n}' for n in range(3)), 'pts/ptmx'], out[:5])

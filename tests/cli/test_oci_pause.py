@@ -54,6 +54,8 @@ class Pause(RuntimeTest):
             self.assert_ok(self.oci('resume', name))
 
     def test_a_created_container_can_be_paused(self):
+        if self.runtime_name == 'crun':
+            self.skipTest('crun 1.8 wants it started')
         name, created = self.create(self.bundle(['/bin/sleep', '1000']))
         self.assert_ok(created)
         self.assert_ok(self.oci('pause', name))

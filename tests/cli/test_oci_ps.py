@@ -24,6 +24,8 @@ class Ps(RunningTest):
             self.assertEqual('', result.err)  # go-runc parses both streams
 
     def test_json_of_a_stopped_one(self):
+        if self.runtime_name == 'crun':
+            self.skipTest('crun 1.8 looks for its cgroup')
         name = self.running(script='exit 0')
         self.wait_status(name, 'stopped')
         result = self.assert_ok(self.oci('ps', '--format', 'json', name))
