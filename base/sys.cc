@@ -291,7 +291,9 @@ Result<Received> receive_with_fd(int socket, void* buffer, size_t size) {
   message.msg_iov = &part;
   message.msg_iovlen = 1;
   message.msg_control = control;
-  message.msg_controllen = sizeof control;
+  // Not the whole of it: what is there for alignment would take a second descriptor, which nobody would
+  // close.
+  message.msg_controllen = CMSG_LEN(sizeof(int));
   const ssize_t got = retry([&] { return ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC); });
   if (got == -1) return fail();
   Received received{static_cast<size_t>(got), UniqueFd()};

@@ -21,11 +21,12 @@ unsigned announced_fds() {
 
 void complete_descriptors(const Globals& globals, unsigned& preserve_fds, unsigned& listen_fds) {
   listen_fds = announced_fds();
-  // First those of socket activation, then --preserve-fds more, as with runc and crun.
-  preserve_fds += listen_fds;
-  if (preserve_fds > globals.inherited_fds)
+  // First those of socket activation, then --preserve-fds more, as with runc and crun. Their sum may be more
+  // than an unsigned holds: what is beyond the caller's own would be ours.
+  if (uint64_t{preserve_fds} + listen_fds > globals.inherited_fds)
     throw Error(ErrorKind::kUsage, "unable to preserve file descriptor ", 3 + globals.inherited_fds,
                 ": it is not open");
+  preserve_fds += listen_fds;
 }
 
 }  // namespace crunlite::cmd

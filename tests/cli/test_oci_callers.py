@@ -55,6 +55,13 @@ class Descriptors(RuntimeTest):
                   f'LISTEN_FDS=1 LISTEN_PID=$$ exec {words}')
         self.assertEqual('3 4 1 1\n', self.assert_ok(run(['sh', '-c', script])).out)
 
+    def test_a_sum_that_overflows_preserves_nothing_of_ours(self):
+        bundle = self.bundle(['/bin/ls', '/proc/self/fd'])
+        words = ' '.join([*self._oci_argv(), 'run', '--preserve-fds', str(2**32 - 5), '--bundle', str(bundle.path),
+                          self.container()])
+        result = run(['sh', '-c', f'LISTEN_FDS=5 LISTEN_PID=$$ exec {words}'])
+        self.assert_fails(result, 1, 'it is not open')
+
     def test_missing_one_is_an_error(self):
         if self.runtime_name == 'crun':
             self.skipTest('crun 1.8 does not look')
