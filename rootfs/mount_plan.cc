@@ -13,6 +13,10 @@
 #include "rootfs/id_map_text.h"
 #include "rootfs/mount_options.h"
 
+#ifndef MOUNT_ATTR_NOSYMFOLLOW
+#define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
+#endif
+
 namespace crunlite::rootfs {
 namespace {
 
@@ -151,6 +155,19 @@ std::string instance_of_host(std::string_view type, const oci::Linux& linux) {
   return "";
 }
 
+// With options a bind mount has those flags and no others, as `mount --bind -o` has it, and runc; without any
+// it keeps its source's. In a user namespace the kernel locks most of them: there they stay unless an option
+// says otherwise. Access times stay anyway.
+AttrChange flags_of_bind(const MountOptions& options, bool in_user_namespace) {
+  AttrChange change = options.attributes;
+  if (change.empty()) return change;
+  uint64_t implied = MOUNT_ATTR_NOSYMFOLLOW;
+  if (!in_user_namespace)
+    implied |= MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+  change.clear |= implied & ~change.set;
+  return change;
+}
+
 MountOp plain_mount(const oci::Mount& mount, const MountOptions& options, const oci::Spec& spec,
                     const RootfsInputs& inputs) {
   MountOp op;
@@ -169,7 +186,7 @@ MountOp plain_mount(const oci::Mount& mount, const MountOptions& options, const 
     op.type = "bind";
     if (!op.source.starts_with('/')) op.source = cat(inputs.bundle, "/", op.source);  // config.md, Mounts
     op.recursive_bind = options.recursive_bind;
-    op.attributes = options.attributes;
+    op.attributes = flags_of_bind(options, inputs.bind_devices);
     op.source_link = options.source_link;
     op.copy_link = options.copy_link;
     op.id_map = options.id_map;

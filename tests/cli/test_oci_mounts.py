@@ -88,6 +88,22 @@ for m in strict/sub strict; do mount -o remount,bind,{STRICT} $m; done
                 else:
                     self.assert_flags(mounts, f'/m/{name}/sub', STRICT.replace(',', ' '), 'rw relatime')
 
+    def test_options_are_all_that_a_bind_mount_has(self):
+        """config.md, Linux mount options: those of mount(8). Without any of them the source's stay."""
+        if self.runtime_name != 'crun-lite':
+            self.skipTest('runc 1.1 keeps some, crun 1.8 none without any option')
+        setup = ('mkdir s; mount -t tmpfs tmpfs s; '
+                 'mount -o remount,bind,ro,nosuid,nodev,noexec,noatime s')
+        bundle = self.writable(self.bundle(['/bin/cat', '/proc/self/mountinfo']))
+        for name, options in (('none', []), ('private', ['rprivate']), ('dev', ['dev']), ('ro', ['ro']),
+                              ('nosuid', ['nosuid', 'rw'])):
+            self.add(bundle, f'/m/{name}', self.path('s'), 'bind', *options)
+        mounts = self.mounts_of(self.run_after(setup, bundle))
+        source = {'ro', 'nosuid', 'nodev', 'noexec', 'noatime'}
+        for name, wanted in (('none', source), ('private', source), ('dev', {'rw', 'noatime'}), ('ro', {'ro', 'noatime'}),
+                             ('nosuid', {'rw', 'nosuid', 'noatime'})):
+            self.assertEqual(wanted, mounts.flags(f'/m/{name}'), name)
+
     def test_recursive(self):
         if self.runtime_name != 'crun-lite':
             self.skipTest('the releases of the peers here lack some')
