@@ -2,7 +2,9 @@
 """podman with crun-lite as its OCI runtime, beyond the everyday: attaching, signals to podman itself, builds, what
 systemd images get, namespaces of the host, every kind of volume."""
 import os
+import shutil
 import signal
+import subprocess
 import textwrap
 import time
 from pathlib import Path
@@ -134,3 +136,28 @@ class Shapes(PodmanTest):
         names = [self.start_podman('run', '--rm', '--cgroup-parent', self.parent, IMAGE, 'sh', '-c', f'exit {n}')
                  for n in range(6)]
         self.assertEqual(list(range(6)), [n.wait(timeout=60) for n in names])
+
+
+class Checkpoints(PodmanTest):
+
+    def test_where_criu_knows_the_kernel_and_where_not(self):
+        """podman asks `checkpoint --help` first. Where criu refuses this kernel its reason comes back, and the container
+        goes on; elsewhere it is stopped, and then counts on."""
+        if not shutil.which('criu'):
+            self.skipTest('criu is not installed')
+        name = self.start('sh', '-c', 'i=0; while :; do echo n$i; i=$((i+1)); sleep 0.1; done')
+        self.wait_logs(name, 'n3')
+        stopped = self.podman('container', 'checkpoint', name)
+        if subprocess.run(['criu', 'check'], capture_output=True, check=False).returncode != 0:
+            self.assertNotEqual(0, stopped.code)
+            self.assertIn('Error (criu/', stopped.err)
+            self.assertEqual('running', self.state(name)['Status'])
+            before = self.ok('logs', name)
+            wait_until(lambda: len(self.ok('logs', name)) > len(before), 'it goes on', timeout=20)
+            return
+        self.assert_ok(stopped)
+        before = len(self.ok('logs', name).split())
+        self.ok('container', 'restore', name)
+        wait_until(lambda: len(self.ok('logs', name).split()) > before + 2, 'it goes on', timeout=20)
+        counted = self.ok('logs', name).split()
+        self.assertEqual([f'n{i}' for i in range(len(counted))], counted)
