@@ -133,9 +133,9 @@ void checkpoint(const CheckpointOptions& options) {
   const Situation now = situation_of(dir, record, open_proc());
   require_running(now.status);
   require_criu(options.criu.program);
-  require_features(options);
   const CriuImage image = make_image(options.criu);
   if (!options.parent_path.empty()) check_parent_path(image, options.parent_path);
+  require_features(options);
 
   ThawOnFailure thaw(record, now.status);
   dump(options, dir, record, image);
