@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of checkpoint and restore share: a criu that does as the test has planned, and containers that count."""
+"""What the tests of checkpoint and restore share: a criu that does as the test has planned, and containers that
+count."""
 import json
 import os
 import pathlib
@@ -23,7 +24,8 @@ class CheckpointTest(RuntimeTest):
         """A criu that does as planned: see support/criu_stand_in.py."""
         plan['log'] = self.path('told')
         self.write('plan.json', json.dumps(plan))
-        self.write('bin/criu', f'#!/bin/sh\nCRIU_STAND_IN={self.path("plan.json")} exec {sys.executable} {STAND_IN} "$@"\n',
+        self.write('bin/criu',
+                   f'#!/bin/sh\nCRIU_STAND_IN={self.path("plan.json")} exec {sys.executable} {STAND_IN} "$@"\n',
                    0o755)
 
     def told(self):
@@ -47,7 +49,8 @@ class CheckpointTest(RuntimeTest):
         name = self.container('r')
         kwargs.setdefault('env', self.env)
         with open(self.path(name + '.out'), 'wb') as out:
-            result = self.oci_to(out, 'restore', '--detach', '--image-path', self.path('image'), '--bundle', bundle.path,
+            result = self.oci_to(out, 'restore', '--detach', '--image-path', self.path('image'), '--bundle',
+                                 bundle.path,
                                  *options, name, **kwargs)
         return name, result
 
@@ -57,7 +60,8 @@ class CheckpointTest(RuntimeTest):
         with open(err, 'w+b') as complaints:
             started = self.background([*self._oci_argv(), *args], stdout=out, stderr=complaints, env=env)
             code = started.wait(timeout=DEADLINE)
-        return Result([*self._oci_argv(), *args], code, '', pathlib.Path(err).read_text(encoding='utf-8', errors='replace'))
+        return Result([*self._oci_argv(), *args], code, '',
+                      pathlib.Path(err).read_text(encoding='utf-8', errors='replace'))
 
     def assert_counts(self, name):
         """It runs, and writes."""

@@ -141,7 +141,8 @@ class Dump(CheckpointTest):
         self.stand_in()
         other = self.running()
         pid = self.state(other)['pid']
-        bundle = self.bundle().namespaces('ipc', 'uts', 'mount', network=f'/proc/{pid}/ns/net', pid=f'/proc/{pid}/ns/pid')
+        bundle = self.bundle().namespaces('ipc', 'uts', 'mount', network=f'/proc/{pid}/ns/net',
+                                          pid=f'/proc/{pid}/ns/pid')
         name = self.running(bundle)
         self.assert_ok(self.checkpoint(name, '--leave-running'))
         numbers = [os.stat(f'/proc/{pid}/ns/{kind}').st_ino for kind in ('net', 'pid')]
@@ -152,7 +153,8 @@ class Dump(CheckpointTest):
         """As with runc: podman and containerd count on it, and their `delete --force` finds nothing to do."""
         self.stand_in()
         bundle = self.bundle()
-        bundle.config['hooks'] = {'poststop': [{'path': '/bin/sh', 'args': ['sh', '-c', f'cat > {self.path("after")}']}]}
+        bundle.config['hooks'] = {'poststop': [{'path': '/bin/sh',
+                                                'args': ['sh', '-c', f'cat > {self.path("after")}']}]}
         name = self.running(bundle)
         self.assert_ok(self.checkpoint(name))
         self.assert_fails(self.oci('state', name), 1, 'does not exist')
@@ -224,7 +226,8 @@ class Failures(CheckpointTest):
         """containerd takes the last object, podman the file as one."""
         self.stand_in(fail=True, log_text='Error (criu/x.c:1): "no"\n')
         name = self.running()
-        result = run([*self._oci_argv(), '--log', self.path('log'), '--log-format', 'json', 'checkpoint', '--image-path',
+        result = run([*self._oci_argv(), '--log', self.path('log'), '--log-format', 'json', 'checkpoint',
+                      '--image-path',
                       self.path('image'), name], env=self.env)
         self.assertEqual(1, result.code)
         said = json.loads(pathlib.Path(self.path('log')).read_text(encoding='utf-8'))

@@ -172,8 +172,8 @@ class Waiting(RuntimeTest):
     own_only = True
 
     def test_it_can_be_asked_to_end(self):
-        """runtime.md, Kill: for created containers, too. The kernel keeps from the first process of a pid namespace what
-        it has no handler for; and the program must not inherit any."""
+        """runtime.md, Kill: for created containers, too. The kernel keeps from the first process of a pid namespace
+        what it has no handler for; and the program must not inherit any."""
         name, created = self.create(self.bundle(['/bin/sleep', '1000']))
         self.assert_ok(created)
         self.assert_ok(self.oci('kill', name, 'TERM'))
@@ -232,7 +232,8 @@ class Words(RuntimeTest):
 
     def test_policies(self):
         """What the kernel would answer with one errno, in the words of runc."""
-        for policy, words in (({}, 'invalid memory policy mode'), ({'mode': 'INTERLEAVE'}, 'invalid memory policy mode "INTERLEAVE"'),
+        for policy, words in (({}, 'invalid memory policy mode'),
+                              ({'mode': 'INTERLEAVE'}, 'invalid memory policy mode "INTERLEAVE"'),
                               ({'mode': 'MPOL_BIND', 'flags': ['x']}, 'invalid memory policy flag "x"'),
                               ({'mode': 'MPOL_DEFAULT', 'nodes': '0-7'}, 'mode requires 0 nodes but got 8'),
                               ({'mode': 'MPOL_BIND', 'nodes': '0-9876543210'}, 'invalid memory policy nodes')):
@@ -241,7 +242,8 @@ class Words(RuntimeTest):
             with self.subTest(words):
                 self.refused(bundle, words)
         bundle = self.bundle()
-        bundle.config['process']['scheduler'] = {'policy': 'SCHED_DEADLINE', 'runtime': 42000, 'deadline': 1000000, 'period': 1000000}
+        bundle.config['process']['scheduler'] = {'policy': 'SCHED_DEADLINE', 'runtime': 42000, 'deadline': 1000000,
+                                                 'period': 1000000}
         bundle.config['linux']['resources']['cpu'] = {'cpus': '0'}
         self.refused(bundle, "process scheduler can't be used together with AllowedCPUs")
 

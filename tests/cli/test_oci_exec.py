@@ -244,7 +244,8 @@ class Document(RunningTest):
                                      rlimits=[{'type': 'RLIMIT_NOFILE', 'hard': 100, 'soft': 50}])
         out = self.assert_ok(self.exec('--process', document, name)).out
         self.assertEqual(f'{1 << 5:016x}', out.split('CapEff:\t')[1][:16])
-        self.assertEqual('50', out.split()[-1])
+        if self.runtime_name != 'runc':  # Go raises the soft limit, sometimes in time
+            self.assertEqual('50', out.split()[-1])
 
     def test_through_a_pipe(self):
         if self.runtime_name == 'crun':

@@ -214,7 +214,8 @@ class Masks(MountTest):
         if self.runtime_name != 'crun-lite':
             self.skipTest('newer releases of runc do, for the same words')
         bundle = self.masked('cut -d" " -f5 /proc/self/mountinfo',
-                             ['/secret/dir', '/secret/file', '/secret/../secret/dir/', '/secret/file', '/secret/link', '/dev/null'])
+                             ['/secret/dir', '/secret/file', '/secret/../secret/dir/', '/secret/file', '/secret/link',
+                              '/dev/null'])
         (bundle.rootfs / 'secret/dir').mkdir(parents=True)
         (bundle.rootfs / 'secret/file').write_text('content')
         (bundle.rootfs / 'secret/link').symlink_to('dir')

@@ -78,7 +78,8 @@ class CallersMounts(NamespaceTest):
                     "$@" start {name}
                     test -e {bundle.rootfs}/proc/1
                     if grep '{bundle.rootfs}.* shared:' /proc/self/mountinfo; then exit 9; fi
-                    "$@" exec {name} sh -c 'cat /etc/mark; wc -c < /etc/passwd; test -e {self.scratch} || touch /bin/x 2>&1'  || true
+                    "$@" exec {name} sh -c 'cat /etc/mark; wc -c < /etc/passwd
+                      test -e {self.scratch} || touch /bin/x 2>&1' || true
                     "$@" delete --force {name}
                     {self.MOUNTS} > after
                     diff before after'''))
@@ -87,7 +88,8 @@ class CallersMounts(NamespaceTest):
     def test_a_create_that_fails_leaves_nothing(self):
         for named, bundle in self.bundles():
             with self.subTest(named):
-                bundle.config['mounts'].append({'destination': '/m', 'type': 'bind', 'source': self.path('none'), 'options': ['bind']})
+                bundle.config['mounts'].append({'destination': '/m', 'type': 'bind', 'source': self.path('none'),
+                                                'options': ['bind']})
                 result = self.in_own_machine(f'''
                     {self.MOUNTS} > before
                     ! "$@" create --bundle {bundle.write().path} {self.container()} || exit 1

@@ -74,7 +74,8 @@ class Restore(CheckpointTest):
         other = self.running()
         pid = self.state(other)['pid']
         self.image()
-        bundle = self.bundle().namespaces('pid', 'uts', 'mount', network=f'/proc/{pid}/ns/net', ipc=f'/proc/{pid}/ns/ipc')
+        bundle = self.bundle().namespaces('pid', 'uts', 'mount', network=f'/proc/{pid}/ns/net',
+                                          ipc=f'/proc/{pid}/ns/ipc')
         self.restored(bundle)
         told = self.told()[0]
         self.assertEqual([['extRootNetNS', os.readlink(f'/proc/{pid}/ns/net')]], told['inherited'])
@@ -84,7 +85,8 @@ class Restore(CheckpointTest):
         self.image()
         bundle = self.bundle()
         hook = lambda phase: [{'path': '/bin/sh', 'args': ['sh', '-c', f'cat > {self.path(phase)}']}]
-        bundle.config['hooks'] = {phase: hook(phase) for phase in ('prestart', 'createRuntime', 'poststart', 'poststop')}
+        bundle.config['hooks'] = {phase: hook(phase) for phase in ('prestart', 'createRuntime', 'poststart',
+                                                                   'poststop')}
         name = self.restored(bundle.write())
         for phase in ('prestart', 'createRuntime'):
             state = json.loads(pathlib.Path(self.path(phase)).read_text(encoding='utf-8'))
@@ -97,7 +99,8 @@ class Restore(CheckpointTest):
         self.image()
         bundle = self.bundle()
         bundle.config['hooks'] = {'createRuntime': [{'path': '/bin/false'}],
-                                  'poststop': [{'path': '/bin/sh', 'args': ['sh', '-c', f'cat > {self.path("after")}']}]}
+                                  'poststop': [{'path': '/bin/sh',
+                                                'args': ['sh', '-c', f'cat > {self.path("after")}']}]}
         self.stand_in(restored=['/bin/sleep', '1000'], notify=['setup-namespaces', 'post-restore'])
         name, result = self.restore(bundle.write())
         self.assert_fails(result, 1, 'crun-lite restore failed:', 'createRuntime')
