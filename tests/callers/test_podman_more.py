@@ -141,8 +141,8 @@ class Shapes(PodmanTest):
 class Checkpoints(PodmanTest):
 
     def test_where_criu_knows_the_kernel_and_where_not(self):
-        """podman asks `checkpoint --help` first. Where criu refuses this kernel its reason comes back, and the container
-        goes on; elsewhere it is stopped, and then counts on."""
+        """podman asks `checkpoint --help` first. Where criu refuses this kernel its reason comes back, and the
+        container goes on; elsewhere it is stopped, and then counts on."""
         if not shutil.which('criu'):
             self.skipTest('criu is not installed')
         name = self.start('sh', '-c', 'i=0; while :; do echo n$i; i=$((i+1)); sleep 0.1; done')

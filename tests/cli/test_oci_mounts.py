@@ -100,7 +100,8 @@ for m in strict/sub strict; do mount -o remount,bind,{STRICT} $m; done
             self.add(bundle, f'/m/{name}', self.path('s'), 'bind', *options)
         mounts = self.mounts_of(self.run_after(setup, bundle))
         source = {'ro', 'nosuid', 'nodev', 'noexec', 'noatime'}
-        for name, wanted in (('none', source), ('private', source), ('dev', {'rw', 'noatime'}), ('ro', {'ro', 'noatime'}),
+        for name, wanted in (('none', source), ('private', source), ('dev', {'rw', 'noatime'}),
+                             ('ro', {'ro', 'noatime'}),
                              ('nosuid', {'rw', 'nosuid', 'noatime'})):
             self.assertEqual(wanted, mounts.flags(f'/m/{name}'), name)
 
