@@ -23,6 +23,7 @@ inline constexpr std::string_view kSeccompFailUnknown = "run.oci.seccomp_fail_un
 inline constexpr std::string_view kMountContextType = "run.oci.mount_context_type";
 inline constexpr std::string_view kPidfdReceiver = "run.oci.pidfd_receiver";
 inline constexpr std::string_view kCriuConfig = "org.criu.config";
+inline constexpr std::string_view kSystemdSubgroup = "run.oci.systemd.subgroup";
 
 // What an annotation may do to the machine. kUnsafe: whoever may set it writes files, talks to sockets or
 // loosens the confinement, with our rights; a caller that passes annotations of strangers on has to know
@@ -44,6 +45,8 @@ inline constexpr KnownAnnotation kAnnotations[] = {
     {kMountContextType, AnnotationKind::kUnsafe},
     {kPidfdReceiver, AnnotationKind::kUnsafe},
     {kCriuConfig, AnnotationKind::kUnsafe},
+    {kSystemdSubgroup, AnnotationKind::kSafe},
+    {"run.oci.delegate-cgroup", AnnotationKind::kRefused},
     {"run.oci.handler", AnnotationKind::kRefused},
     {"run.oci.seccomp.plugins", AnnotationKind::kRefused},
     {"run.oci.systemd.force_cgroup_v1", AnnotationKind::kRefused},

@@ -66,6 +66,7 @@ UniqueFd console_socket(const CreateOptions& options, const oci::Spec& spec) {
 Record first_record(const CreateOptions& options, const Bundle& bundle, const StateDir& dir,
                     const Proc& proc) {
   const oci::Spec& spec = bundle.spec;
+  const std::string subgroup = oci::annotation(spec.annotations, oci::kSystemdSubgroup);
   return Record{.id = options.container.id,
                 .oci_version = spec.oci_version,
                 .bundle = bundle.path,
@@ -77,6 +78,7 @@ Record first_record(const CreateOptions& options, const Bundle& bundle, const St
                                        .owner = dir.path(),
                                        .manager = options.cgroup_manager,
                                        .systemd = options.systemd,
+                                       .systemd_subgroup = subgroup,
                                        .rootless = options.rootless},
                                       proc),
                 .rdt = plan_rdt(spec.linux.intel_rdt, options.container.id, proc),

@@ -44,6 +44,7 @@ oci::State full_state(const Record& record, const Situation& situation) {
   oci::State out = hook_state(record, situation.status, situation.init ? record.init.pid : 0);
   out.rootfs = record.rootfs;
   out.created = record.created;
+  if (record.cgroup.systemd) out.systemd_scope = record.cgroup.systemd->name;
   return out;
 }
 

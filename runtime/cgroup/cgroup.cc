@@ -71,6 +71,16 @@ bool place_is_frozen(int dir, bool v2) {
   }
 }
 
+// Without the container's cgroup inside it, a unit of the same name that has processes may be somebody
+// else's.
+bool unit_is_foreign(const CgroupPlan& plan, int root, const CgroupHierarchy& where) {
+  if (!plan.systemd || plan.systemd->subgroup.empty()) return false;
+  const std::string unit = where.path.substr(0, where.path.size() - plan.systemd->subgroup.size());
+  const sys::Result<UniqueFd> dir = open_cgroup(root, unit);
+  if (!dir.ok() || cgroup_processes(dir->get()).empty()) return false;
+  return cgroup_mark(dir->get(), CgroupMark::kMade) != cgroup_owner_mark(plan.owner, plan.id);
+}
+
 // A process that joins would stand still at once, and we would wait for it for ever.
 void refuse_frozen(int dir, const CgroupHierarchy& where) {
   if (!where.v2 && !has(where, "freezer")) return;
@@ -150,7 +160,10 @@ Cgroup Cgroup::open(const CgroupPlan& plan) {
   for (const CgroupHierarchy& where : plan.hierarchies) {
     const UniqueFd root = open_root(where);
     sys::Result<UniqueFd> dir = open_cgroup(root.get(), where.path);
-    if (dir.error() == ENOENT) continue;
+    if (dir.error() == ENOENT) {
+      cgroup.foreign_ = cgroup.foreign_ || unit_is_foreign(plan, root.get(), where);
+      continue;
+    }
     UniqueFd opened = check(std::move(dir), "open cgroup ", where.full_path());
     const std::string made = cgroup_mark(opened.get(), CgroupMark::kMade);
     const std::string adopted = made == mark ? "" : cgroup_mark(opened.get(), CgroupMark::kAdopted);
@@ -169,7 +182,11 @@ Cgroup Cgroup::open(const CgroupPlan& plan) {
 
 UniqueFd Cgroup::make_place(const CgroupHierarchy& where) const {
   const UniqueFd root = open_root(where);
-  return make_cgroup(root.get(), where.path, prepare_level(where, plan_.hierarchies.size() == 1)).dir;
+  // Not before enter_subgroup(): with some controllers handed down and a process in it, the unit's cgroup
+  // would become the root of a threaded tree (cgroups(7)), in which a process cannot be moved.
+  const bool later = where.v2 && plan_.systemd && !plan_.systemd->subgroup.empty();
+  const bool hand_down = !later && plan_.hierarchies.size() == 1;
+  return make_cgroup(root.get(), where.path, prepare_level(where, hand_down)).dir;
 }
 
 CgroupPlan Cgroup::made() const {
@@ -216,7 +233,7 @@ void Cgroup::join(pid_t pid, InV2 already) {
     const sys::Status moved = write_cgroup_file(place.dir.get(), "cgroup.procs", text);
     // Between two branches that belong to root a user moves nothing; his manager has it done.
     if (is_refusal(moved.error()) && place.where.v2 && plan_.systemd) {
-      attach_to_unit(*plan_.systemd, pid);
+      attach_to_unit(*plan_.systemd, pid, path_in_unit(place));
       continue;
     }
     check(moved, "move process ", pid, " to cgroup ", place.where.full_path());

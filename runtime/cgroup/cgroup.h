@@ -76,7 +76,8 @@ struct CgroupRequest {
   std::string id;
   std::string owner;
   CgroupManager manager = CgroupManager::kCgroupfs;
-  SystemdAccess systemd;  // for kSystemd
+  SystemdAccess systemd;         // for kSystemd
+  std::string systemd_subgroup;  // a path below the unit's cgroup; empty: that itself
   bool rootless = false;
 };
 // cgroupsPath as runc reads it: absolute is below the mount point, relative below our own cgroup (v2: beside
@@ -203,6 +204,8 @@ class Cgroup {
   void apply_devices(const std::vector<oci::DeviceRule>& rules);
   UniqueFd make_place(const CgroupHierarchy& where) const;
   void open_places_of_unit(const std::string& unit_cgroup);
+  void enter_subgroup(pid_t pid);
+  std::string path_in_unit(const Place& place) const;
   std::vector<UnitProperty> unit_limits(const oci::Resources& resources) const;
   void update_unit(const oci::Resources& resources) const;
   void stop_unit_if_ours();

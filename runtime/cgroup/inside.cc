@@ -74,13 +74,18 @@ Cgroup Cgroup::inside(const std::vector<SubCgroup>& wanted) const {
   Cgroup out;
   out.plan_ = plan_;
   for (const Place& place : places_) {
-    const std::string path = path_for(place);
+    std::string path = path_for(place);
     sys::Result<UniqueFd> dir = open_cgroup(place.dir.get(), path);
     // Beside v1 hardly anybody knows the unified hierarchy, which has no controllers there.
     const bool beside_v1 = place.where.v2 && places_.size() > 1;
-    if (dir.error() == ENOENT && beside_v1) dir = open_cgroup(place.dir.get(), "/");
+    if (dir.error() == ENOENT && beside_v1) {
+      path = "/";
+      dir = open_cgroup(place.dir.get(), path);
+    }
     if (dir.error() == ENOENT && !is_empty_path(path)) throw missing(place.where, path);
     out.places_.push_back({.where = place.where, .dir = check(std::move(dir), "open cgroup ", path)});
+    if (!is_empty_path(path))
+      out.places_.back().where.path += cat("/", crunlite::join(cgroup_components(path), "/"));
   }
   return out;
 }

@@ -78,8 +78,10 @@ std::string cgroup_of_manager(const SystemdAccess& access, const Proc& proc) {
 
 std::string plan_systemd(const CgroupRequest& request, const Proc& proc, CgroupPlan& plan) {
   plan.systemd = plan_unit(request.spec_path, request.id, request.systemd);
+  const std::vector<std::string> inside = cgroup_components(request.systemd_subgroup);
+  if (!inside.empty()) plan.systemd->subgroup = cat("/", join(inside, "/"));
   return cat(cgroup_of_manager(request.systemd, proc), slice_path(plan.systemd->slice), "/",
-             plan.systemd->name);
+             plan.systemd->name, plan.systemd->subgroup);
 }
 
 }  // namespace

@@ -81,10 +81,29 @@ void Cgroup::open_places_of_unit(const std::string& unit_cgroup) {
   for (CgroupHierarchy& where : plan_.hierarchies) {
     // Controllers that systemd does not manage (v1's freezer, cpuset …) have no directory for the unit yet.
     const bool named = where.controllers == std::vector<std::string>{"name=systemd"};
-    if ((where.v2 || named) && !unit_cgroup.empty()) where.path = unit_cgroup;
+    if ((where.v2 || named) && !unit_cgroup.empty()) where.path = unit_cgroup + plan_.systemd->subgroup;
     places_.push_back({.where = where, .dir = make_place(where), .ours = true});
     mark_cgroup(places_.back().dir.get(), CgroupMark::kMade, mark);
+    if (plan_.systemd->subgroup.empty() || !where.v2) continue;
+    const UniqueFd root = open_cgroup_root(where.mount_point, CgroupVersion::kV2);
+    if (const sys::Result<UniqueFd> unit = open_cgroup(root.get(), unit_cgroup); unit.ok())
+      mark_cgroup(unit->get(), CgroupMark::kMade, mark);
   }
+}
+
+// The kernel hands controllers down only from a cgroup without processes (cgroups(7), "no internal
+// processes"): the process, which systemd has put into the unit's own, goes first.
+void Cgroup::enter_subgroup(pid_t pid) {
+  const Place* v2 = v2_place();
+  if (!v2 || plan_.systemd->subgroup.empty()) return;
+  check(write_cgroup_file(v2->dir.get(), "cgroup.procs", cat(pid)), "move process ", pid, " to cgroup ",
+        v2->where.full_path());
+  if (places_.size() == 1) enable(*v2, v2->where.controllers);
+}
+
+std::string Cgroup::path_in_unit(const Place& place) const {
+  const size_t unit = plan_.v2()->path.size() - plan_.systemd->subgroup.size();
+  return place.where.path.substr(unit);
 }
 
 void Cgroup::start_unit(pid_t pid, const UnitContents& contents) {
@@ -103,6 +122,7 @@ void Cgroup::start_unit(pid_t pid, const UnitContents& contents) {
     throw;
   }
   open_places_of_unit(unit_cgroup);
+  enter_subgroup(pid);
   apply(contents.resources);
   // On v2 systemd has placed it; v1 has hierarchies that systemd knows nothing of.
   join(pid, InV2::kYes);

@@ -91,9 +91,9 @@ void set_unit_properties(const SystemdUnit& unit, std::vector<UnitProperty> prop
   (void)ask_about(unit, "change", {.operation = UnitOperation::kSet, .properties = std::move(properties)});
 }
 
-void attach_to_unit(const SystemdUnit& unit, pid_t pid) {
+void attach_to_unit(const SystemdUnit& unit, pid_t pid, const std::string& inside) {
   (void)ask_about(unit, cat("move process ", pid, " into"),
-                  {.operation = UnitOperation::kAttach, .pid = pid});
+                  {.operation = UnitOperation::kAttach, .pid = pid, .inside = inside});
 }
 
 void stop_unit(const SystemdUnit& unit) {

@@ -23,8 +23,9 @@ std::string manager_cgroup(const SystemdAccess& access);
 // Makes the scope with process `pid` in it and gives its cgroup. Error(kExists) when there is such a unit.
 std::string start_unit(const SystemdUnit& unit, pid_t pid, std::vector<UnitProperty> properties);
 void set_unit_properties(const SystemdUnit& unit, std::vector<UnitProperty> properties);
-// Moves a process into the unit where the caller may not write to both cgroups himself.
-void attach_to_unit(const SystemdUnit& unit, pid_t pid);
+// Moves a process into the unit, or into a cgroup inside it ("/container"), where the caller may not write to
+// both cgroups himself.
+void attach_to_unit(const SystemdUnit& unit, pid_t pid, const std::string& inside);
 // Ends it, and returns when it has ended. One that is not there is fine.
 void stop_unit(const SystemdUnit& unit);
 

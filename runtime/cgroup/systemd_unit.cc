@@ -85,6 +85,7 @@ json::Value encode_unit(const SystemdUnit& unit) {
   const std::vector<std::string>& addresses = unit.access.addresses;
   return json::Object{{"name", unit.name},
                       {"slice", unit.slice},
+                      {"subgroup", unit.subgroup},
                       {"user", unit.access.user},
                       {"helper", unit.access.helper},
                       {"addresses", json::Array(addresses.begin(), addresses.end())}};
@@ -95,7 +96,8 @@ SystemdUnit decode_unit(const json::Reader& reader) {
                      .user = reader.get("user", false),
                      .addresses = reader.require<std::vector<std::string>>("addresses")},
           .name = reader.require<std::string>("name"),
-          .slice = reader.require<std::string>("slice")};
+          .slice = reader.require<std::string>("slice"),
+          .subgroup = reader.get<std::string>("subgroup", "")};
 }
 
 }  // namespace crunlite::runtime

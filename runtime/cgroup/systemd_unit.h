@@ -22,6 +22,8 @@ struct SystemdUnit {
   SystemdAccess access;
   std::string name;   // "crun-lite-web.scope"
   std::string slice;  // "machine.slice"
+  // Below the unit's cgroup, where the container is: "" or "/container".
+  std::string subgroup;
 };
 
 // linux.cgroupsPath as "slice:prefix:name"; empty parts and an absent path have runc's defaults: system.slice

@@ -97,7 +97,7 @@ class Manager {
 
   void attach(const UnitRequest& request) {
     Message call = new_call("AttachProcessesToUnit");
-    require(sd_bus_message_append(call.get(), "ssau", request.unit.c_str(), "", 1,
+    require(sd_bus_message_append(call.get(), "ssau", request.unit.c_str(), request.inside.c_str(), 1,
                                   static_cast<uint32_t>(request.pid)),
             "make a message");
     (void)send(call);

@@ -7,7 +7,7 @@ namespace crunlite::runtime {
 namespace {
 
 // The two programs come from one build; a mixture of two installations is refused rather than guessed at.
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 struct OperationName {
   UnitOperation operation;
@@ -59,6 +59,7 @@ std::string encode_request(const UnitRequest& request) {
                    {"addresses", json::Array(request.addresses.begin(), request.addresses.end())},
                    {"unit", request.unit},
                    {"pid", request.pid},
+                   {"inside", request.inside},
                    {"properties", std::move(properties)}});
 }
 
@@ -68,6 +69,7 @@ UnitRequest decode_request(std::string_view text) {
                     .addresses = at.require<std::vector<std::string>>("addresses"),
                     .unit = at.require<std::string>("unit"),
                     .pid = at.require<int32_t>("pid"),
+                    .inside = at.require<std::string>("inside"),
                     .properties = {}};
     at.each("properties", [&](const json::Reader& element) {
       out.properties.push_back({.name = element.require<std::string>("name"),

@@ -26,7 +26,7 @@ enum class UnitOperation {
   kManager,  // which cgroup the manager itself is the root of
   kStart,    // StartTransientUnit with these properties, until its job is done
   kSet,      // SetUnitProperties, until the next restart of the machine
-  kAttach,   // move a process into the unit
+  kAttach,   // move a process into the unit, or into a cgroup inside it
   kStop,     // StopUnit until its job is done, ResetFailedUnit; a unit that is not there is fine
 };
 
@@ -36,7 +36,8 @@ struct UnitRequest {
   // socket, with nobody in between.
   std::vector<std::string> addresses;
   std::string unit;
-  pid_t pid = 0;  // kAttach
+  pid_t pid = 0;       // kAttach
+  std::string inside;  // kAttach: the cgroup below the unit's, "/container"; empty: the unit's
   std::vector<UnitProperty> properties;
 };
 

@@ -226,6 +226,11 @@ TEST(SystemdProtocol, CarriesARequestAndAReply) {
   EXPECT_EQ(request.unit, "a.scope");
   EXPECT_THAT(shown(request.properties), ElementsAre("TasksMax t 18446744073709551615"));
   const UnitReply reply = decode_reply(encode_reply({.error = "no", .exists = true, .cgroup = "/a"}));
+  const UnitRequest attach = decode_request(
+      encode_request({.operation = UnitOperation::kAttach, .unit = "a.scope", .pid = 7, .inside = "/b"}));
+  EXPECT_EQ(attach.operation, UnitOperation::kAttach);
+  EXPECT_EQ(attach.pid, 7);
+  EXPECT_EQ(attach.inside, "/b");
   EXPECT_EQ(reply.error, "no");
   EXPECT_TRUE(reply.exists);
   EXPECT_FALSE(reply.unreachable);
@@ -235,7 +240,7 @@ TEST(SystemdProtocol, CarriesARequestAndAReply) {
 TEST(SystemdProtocol, RefusesEverythingElse) {
   EXPECT_THAT(message_of([] { decode_request("{}"); }), HasSubstr("request"));
   EXPECT_THAT(message_of([] {
-                decode_request(R"({"version":1,"operation":"reboot","addresses":[],"unit":"","pid":0})");
+                decode_request(R"({"version":2,"operation":"reboot","addresses":[],"unit":"","pid":0})");
               }),
               HasSubstr("reboot"));
   EXPECT_THAT(message_of([] { decode_reply("no json"); }), HasSubstr("reply"));
@@ -245,6 +250,7 @@ TEST(SystemdPlan, IsKeptInTheRecord) {
   CgroupPlan plan{.manager = CgroupManager::kSystemd, .id = "web", .owner = "/run/x/web"};
   plan.systemd = plan_unit("a-b.slice:p:n", "web",
                            {.helper = "/x/crun-lite-systemd", .user = true, .addresses = {"unix:path=/b"}});
+  plan.systemd->subgroup = "/container";
   plan.rootless = true;
   const json::Value document = encode_cgroup_plan(plan);
   std::vector<std::string> problems;
@@ -253,6 +259,7 @@ TEST(SystemdPlan, IsKeptInTheRecord) {
   ASSERT_TRUE(back.systemd);
   EXPECT_EQ(back.systemd->name, "p-n.scope");
   EXPECT_EQ(back.systemd->slice, "a-b.slice");
+  EXPECT_EQ(back.systemd->subgroup, "/container");
   EXPECT_EQ(back.systemd->access.helper, "/x/crun-lite-systemd");
   EXPECT_TRUE(back.systemd->access.user);
   EXPECT_THAT(back.systemd->access.addresses, ElementsAre("unix:path=/b"));

@@ -8,7 +8,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from support.harness import RuntimeTest, wait_until  # noqa: E402  (the path above comes first)
+from support.harness import RuntimeTest, run, wait_until  # noqa: E402  (the path above comes first)
 
 CGROUP = pathlib.Path('/sys/fs/cgroup')
 ON_V2 = (CGROUP / 'cgroup.controllers').exists()
@@ -213,6 +213,56 @@ class Ownership(CgroupTest):
         self.assertEqual('paused', self.state(name)['status'])
         self.assert_ok(self.oci('delete', '--force', name))
         self.assertFalse(cgroup.exists())
+
+
+class Exec(CgroupTest):
+    """A further process of the container."""
+
+    def started(self, resources=None):
+        name, cgroup = self.created(resources or {})
+        self.assert_ok(self.oci('start', name))
+        return name, cgroup
+
+    def where(self, *args):
+        """The cgroup that a process of exec finds itself in."""
+        return self.assert_ok(self.oci('exec', *args, 'cat', '/proc/self/cgroup')).out
+
+    def test_it_is_cloned_into_the_containers_cgroup(self):
+        name, cgroup = self.started()
+        self.assertEqual(f'0::/{cgroup.relative_to(CGROUP)}\n', self.where(name))
+        if self.runtime_name != 'crun-lite':
+            return
+        trace = self.path('trace')
+        self.assert_ok(run(['strace', '-f', '-qq', '-e', 'trace=clone3,openat', '-o', trace, *self._oci_argv(), 'exec', name,
+                            'true']))
+        calls = pathlib.Path(trace).read_text()
+        self.assertIn('CLONE_INTO_CGROUP', calls)
+        self.assertNotRegex(calls, r'cgroup\.procs", O_WRONLY')  # and nobody has moved it
+
+    def test_the_limits_are_its_too(self):
+        name, _ = self.started({'pids': {'limit': 4}})
+        result = self.oci('exec', name, 'sh', '-c', 'for i in 1 2 3 4 5 6 7 8; do sleep 5 & done; echo all')
+        self.assertNotIn('all', result.out)
+        self.assertIn('fork', result.err)
+
+    def test_a_cgroup_inside(self):
+        name, cgroup = self.started()
+        (cgroup / 'sub/deeper').mkdir(parents=True)
+        own = f'0::/{cgroup.relative_to(CGROUP)}'
+        self.assertEqual(f'{own}/sub\n', self.where('--cgroup', 'sub', name))
+        self.assertEqual(f'{own}/sub/deeper\n', self.where('--cgroup', 'sub/deeper', name))
+        self.assertEqual(f'{own}\n', self.where('--cgroup', '/', name))
+        result = self.oci('exec', '--cgroup', 'other', name, 'true')
+        self.assertNotEqual(0, result.code)
+        if self.runtime_name == 'crun-lite':
+            self.assert_fails(result, 255, '--cgroup', f'{cgroup}/other', 'no such file or directory')
+
+    def test_beside_a_process_that_has_moved(self):
+        name, cgroup = self.started()
+        (cgroup / 'inner').mkdir()
+        (cgroup / 'inner/cgroup.procs').write_text(str(self.state(name)['pid']))
+        (cgroup / 'cgroup.subtree_control').write_text('+pids')  # now the kernel lets none in above it
+        self.assertEqual(f'0::/{cgroup.relative_to(CGROUP)}/inner\n', self.where(name))
 
 
 class Io(CgroupTest):

@@ -10,7 +10,8 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from support.harness import RuntimeTest, run  # noqa: E402  (the path above comes first)
+from support.exec_support import RunningTest, pid_in  # noqa: E402  (the path above comes first)
+from support.harness import run  # noqa: E402
 
 CGROUP = pathlib.Path('/sys/fs/cgroup')
 UID = 1000
@@ -23,7 +24,7 @@ MANY_IDS = [*ONE_ID, {'containerID': 1, 'hostID': 100000, 'size': 65536}]
 
 
 @unittest.skipUnless(HAS_USER, 'no user 1000 with a systemd of his own; tests/vm/run --machine systemd makes such a machine')
-class RootlessTest(RuntimeTest):
+class RootlessTest(RunningTest):
     """Every command is run by the user; `self.around` goes in front of it, `self.globals` behind it at create."""
 
     def setUp(self):
@@ -117,6 +118,28 @@ class IdMaps(RootlessTest):
         self.assertNotEqual(0, self.oci('state', name).code)
 
 
+class Exec(RootlessTest):
+    """The user enters his container; privileges he has only inside."""
+
+    def test_one_id(self):
+        name = self.running(self.bundle())
+        result = self.assert_ok(self.exec(name, 'sh', '-c', 'id -u; id -g; hostname; cat /proc/self/uid_map'))
+        self.assertEqual(['0', '0', 'test', '0', '1000', '1'], result.out.split())
+        self.assertEqual(7, self.exec(name, 'sh', '-c', 'exit 7').code)
+        refused = self.exec(name, 'sh', '-c', 'hostname x')  # no CAP_SYS_ADMIN, not even there
+        self.assertNotEqual(0, refused.code, refused)
+
+    def test_another_of_many_ids(self):
+        name = self.running(self.bundle(uids=MANY_IDS))
+        result = self.assert_ok(self.exec('--user', '33:34', name, 'sh', '-c', 'id -u; id -g; id -G'))
+        self.assertEqual('33\n34\n34\n', result.out)
+        pid_file = os.path.join(self.root, '.pid')
+        result, _ = self.exec_detached('--pid-file', pid_file, '--user', '33:34', name, 'sleep', '1000')
+        self.assert_ok(result)
+        status = pathlib.Path(f'/proc/{pid_in(pid_file)}/status').read_text()
+        self.assertIn('\nUid:\t100032\t100032\t100032\t100032\n', status)
+
+
 class WithoutCgroups(RootlessTest):
     """The caller is in a cgroup of root's, and nobody has given him one."""
 
@@ -131,6 +154,10 @@ class WithoutCgroups(RootlessTest):
         self.assert_ok(self.oci('kill', name, 'KILL'))
         self.wait_status(name, 'stopped')
         self.assert_ok(self.oci('delete', name))
+
+    def test_exec_stays_where_the_caller_is(self):
+        name = self.running(self.bundle())
+        self.assertEqual('0::/\n', self.assert_ok(self.exec(name, 'cat', '/proc/self/cgroup')).out)
 
     def test_run_and_delete_by_force(self):
         self.assertEqual('hello\n', self.assert_ok(self.run_bundle(self.bundle(['/bin/echo', 'hello']))).out)
@@ -185,6 +212,26 @@ class OwnManager(RootlessTest):
         self.assert_ok(self.oci('delete', '--force', name))
         self.assertFalse(cgroup.exists())
 
+    def test_later_commands(self):
+        for subgroup in ('', 'container'):
+            with self.subTest(subgroup=subgroup):
+                bundle = self.bundle(pids={'limit': 17})
+                bundle.config['annotations'] = {'run.oci.systemd.subgroup': subgroup}
+                name = self.running(bundle.write())
+                cgroup = self.cgroup_of(self.state(name)['pid'])
+                scope = cgroup.parent if subgroup else cgroup
+                self.assertEqual(scope.name, self.state(name)['systemd-scope'])
+                # The caller is elsewhere and may not move processes from there to here: his manager has it done.
+                self.assert_ok(self.exec_detached(name, 'sleep', '1000')[0])
+                self.assertEqual(2, len((cgroup / 'cgroup.procs').read_text().split()))
+                self.assert_ok(self.oci('update', '--pids-limit', '23', name))
+                self.assertEqual('23', (cgroup / 'pids.max').read_text().strip())
+                self.assertEqual({'TasksMax': '23'}, self.shown(scope.name, 'TasksMax'))
+                self.assert_ok(self.oci('pause', name))
+                self.assertEqual('paused', self.state(name)['status'])
+                self.assertEqual(0, self.delete_by_force(name))
+                self.assertFalse(scope.exists())
+
     def test_an_empty_runtime_directory_counts_as_none(self):
         self.variables = {'XDG_RUNTIME_DIR': ''}  # as podman sets it
         result = self.assert_ok(self.run_bundle(self.bundle().sh('cat /proc/self/cgroup')))
@@ -235,6 +282,17 @@ class Delegated(RootlessTest):
         self.assert_ok(result)
         cgroup = self.cgroup_of(self.state(name)['pid'])
         self.assertEqual((CGROUP / path[1:], str(64 * MEBIBYTE)), (cgroup, (cgroup / 'memory.max').read_text().strip()))
+
+    def test_exec_from_there_and_from_elsewhere(self):
+        if self.runtime_name != 'crun-lite':
+            self.skipTest('peers go on without a cgroup')
+        name = self.running(self.bundle(pids={'limit': 17}))
+        self.assert_fails(self.exec(name, 'true'), 255, 'cgroup', 'ermission denied')
+        self._creating = True  # in a cgroup of the user's, as it was for create
+        self.assert_ok(self.exec_detached(name, 'sleep', '1000')[0])
+        self._creating = False
+        cgroup = self.cgroup_of(self.state(name)['pid'])
+        self.assertEqual(2, len((cgroup / 'cgroup.procs').read_text().split()))
 
     def test_a_controller_that_was_not_handed_down(self):
         _, result = self.create(self.bundle(cpu={'cpus': '0'}))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The systemd cgroup driver on a machine where systemd is process 1: units, slices, properties, the rest in cgroupfs,
 and their end. Meant for tests/vm/run --machine systemd; elsewhere skipped. With --runtime crun it tests these tests."""
+import json
 import os
 import pathlib
 import sys
@@ -8,74 +9,13 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from support.harness import RuntimeTest, run, wait_until  # noqa: E402  (the path above comes first)
-
-CGROUP = pathlib.Path('/sys/fs/cgroup')
-ON_SYSTEMD = pathlib.Path('/run/systemd/system').exists() and (CGROUP / 'cgroup.controllers').exists()
-MEBIBYTE = 1 << 20
+from support.harness import run, wait_until  # noqa: E402  (the path above comes first)
+from systemd_support import BOOTED, CGROUP, MEBIBYTE, ON_V2, SystemdTest as AnyMachine  # noqa: E402
 
 
-@unittest.skipUnless(ON_SYSTEMD, 'process 1 is not systemd; tests/vm/run --machine systemd makes such a machine')
-class SystemdTest(RuntimeTest):
-    """Containers whose cgroup is a scope. Only create and run are told so, as callers do it."""
-
-    def setUp(self):
-        self.addCleanup(self._stop_units)  # the last one: by then the containers have been deleted
-        super().setUp()
-        self._globals = []
-
-    def _stop_units(self):
-        for unit in self.units():
-            run(['systemctl', 'kill', '--signal=KILL', unit])
-            run(['systemctl', 'reset-failed', unit])
-
-    def _oci_argv(self, runtime=None):
-        return [*super()._oci_argv(runtime), *self._globals]
-
-    def create(self, bundle, *options, **kwargs):
-        self._globals = ['--systemd-cgroup']
-        try:
-            return super().create(bundle, *options, **kwargs)
-        finally:
-            self._globals = []
-
-    def run_bundle(self, bundle, *options, **kwargs):
-        self._globals = ['--systemd-cgroup']
-        try:
-            return super().run_bundle(bundle, *options, **kwargs)
-        finally:
-            self._globals = []
-
-    def bundle(self, args=('/bin/sleep', '1000'), hint='b', **resources):
-        """A bundle in system.slice with a unit of the test's own."""
-        made = super().bundle(args, hint)
-        made.config['linux']['resources'].update(resources)
-        made.config['linux']['cgroupsPath'] = f'system.slice:crl:{self.name("u")}'
-        return made.write()
-
-    def created(self, bundle):
-        """(id, unit, directory of its cgroup) of a container made of the bundle."""
-        name, result = self.create(bundle)
-        self.assert_ok(result)
-        cgroup = self.cgroup_of(self.state(name)['pid'])
-        return name, cgroup.name, cgroup
-
-    def cgroup_of(self, pid):
-        line = pathlib.Path(f'/proc/{pid}/cgroup').read_text().strip()
-        self.assertTrue(line.startswith('0::/'), line)
-        return CGROUP / line.removeprefix('0::/')
-
-    def shown(self, unit, *properties):
-        """{property: value} as systemd has them."""
-        out = self.assert_ok(run(['systemctl', 'show', unit, *(f'--property={p}' for p in properties)])).out
-        return dict(line.split('=', 1) for line in out.splitlines() if '=' in line)
-
-    def units(self):
-        """The test's transient units that systemd still knows; emulated, asking systemctl takes seconds."""
-        return [name for name in os.listdir('/run/systemd/transient') if self.token in name and name.endswith('.scope')]
-
-    def assert_gone(self, unit):
-        wait_until(lambda: unit not in self.units(), f'{unit} is gone')
+@unittest.skipUnless(BOOTED and ON_V2, 'process 1 is not systemd; tests/vm/run --machine systemd makes such a machine')
+class SystemdTest(AnyMachine):
+    """With cgroup v2 and nothing else."""
 
 
 class Units(SystemdTest):
@@ -113,9 +53,10 @@ class Units(SystemdTest):
 
     def test_annotations_are_properties(self):
         bundle = self.bundle()
-        bundle.config['annotations'] = {'org.systemd.property.TimeoutStopUSec': 'uint64 123000000',
-                                        'org.systemd.property.CollectMode': "'inactive-or-failed'",
-                                        'org.systemd.property.After': "['basic.target']"}
+        bundle.config.setdefault('annotations', {}).update({
+            'org.systemd.property.TimeoutStopUSec': 'uint64 123000000',
+            'org.systemd.property.CollectMode': "'inactive-or-failed'",
+            'org.systemd.property.After': "['basic.target']"})
         _, scope, _ = self.created(bundle.write())
         shown = self.shown(scope, 'TimeoutStopUSec', 'CollectMode', 'After')
         self.assertEqual(('2min 3s', 'inactive-or-failed'), (shown['TimeoutStopUSec'], shown['CollectMode']))
@@ -208,6 +149,105 @@ class Devices(SystemdTest):
         self.write('go/go', '')
         self.wait_status(name, 'stopped')
         self.assertEqual('opened\ndenied\n', self.output(name))
+
+
+class Later(SystemdTest):
+    """What is done to a container that runs. Nobody says --systemd-cgroup then."""
+
+    def test_exec_is_in_the_scope(self):
+        name, scope, cgroup = self.started(self.bundle())
+        result = self.assert_ok(self.oci('exec', name, 'cat', '/proc/self/cgroup'))
+        self.assertEqual(f'0::/system.slice/{scope}\n', result.out)
+        self.assertEqual(7, self.oci('exec', name, 'sh', '-c', 'exit 7').code)
+        self.assertEqual('active', self.shown(scope, 'ActiveState')['ActiveState'])
+        self.assertEqual([str(self.state(name)['pid'])], (cgroup / 'cgroup.procs').read_text().split())
+
+    def test_update_changes_properties_and_files(self):
+        if self.runtime_name == 'crun':
+            self.skipTest('crun 1.8 changes the files only')
+        name, scope, cgroup = self.started(self.bundle(memory={'limit': 64 * MEBIBYTE}, pids={'limit': 17}))
+        self.assert_ok(self.oci('update', '--memory', str(32 * MEBIBYTE), '--pids-limit', '23', '--cpu-quota', '25000',
+                                '--cpu-period', '50000', name))
+        files = {'memory.max': str(32 * MEBIBYTE), 'pids.max': '23', 'cpu.max': '25000 50000'}
+        for reload in (False, True):
+            if reload:  # which writes what systemd believes
+                self.assert_ok(run(['systemctl', 'daemon-reload']))
+            self.assertEqual({'MemoryMax': str(32 * MEBIBYTE), 'TasksMax': '23', 'CPUQuotaPerSecUSec': '500ms'},
+                             self.shown(scope, 'MemoryMax', 'TasksMax', 'CPUQuotaPerSecUSec'))
+            self.assertEqual(files, {f: (cgroup / f).read_text().strip() for f in files})
+
+    def test_pause_resume_and_ps(self):
+        name, _, cgroup = self.started(self.bundle().sh('sleep 1000 & sleep 1001; true'))
+        wait_until(lambda: len((cgroup / 'cgroup.procs').read_text().split()) == 3, 'the shell has two children')
+        pids = sorted(int(pid) for pid in (cgroup / 'cgroup.procs').read_text().split())
+        self.assertEqual(pids, sorted(json.loads(self.assert_ok(self.oci('ps', '--format', 'json', name)).out)))
+        self.assert_ok(self.oci('pause', name))
+        self.assertEqual(('paused', '1'), (self.state(name)['status'], (cgroup / 'cgroup.freeze').read_text().strip()))
+        self.assert_ok(self.oci('resume', name))
+        self.assertEqual(('running', '0'), (self.state(name)['status'], (cgroup / 'cgroup.freeze').read_text().strip()))
+
+    def test_events_reads_the_scope(self):
+        if self.runtime_name == 'crun':
+            self.skipTest('crun has no events')
+        name, _, _ = self.started(self.bundle(pids={'limit': 17}))
+        data = json.loads(self.assert_ok(self.oci('events', '--stats', name)).out)['data']
+        self.assertEqual({'current': 1, 'limit': 17}, data['pids'])
+
+    def test_state_names_the_scope(self):
+        if self.runtime_name == 'runc':
+            self.skipTest('crun prints it, runc does not')
+        name, scope, _ = self.started(self.bundle())
+        self.assertEqual(scope, self.state(name)['systemd-scope'])
+        self.assert_ok(self.oci('kill', name, 'KILL'))
+        self.wait_status(name, 'stopped')
+        self.assertEqual(scope, self.state(name)['systemd-scope'])
+
+
+class Subgroup(SystemdTest):
+    """The annotation run.oci.systemd.subgroup, as crun has it: a cgroup inside the scope."""
+
+    def setUp(self):
+        super().setUp()
+        if self.runtime_name == 'runc':
+            self.skipTest('crun\'s vocabulary')
+
+    def annotated(self, subgroup, **resources):
+        bundle = self.bundle(**resources)
+        bundle.config.setdefault('annotations', {})['run.oci.systemd.subgroup'] = subgroup
+        return bundle.write()
+
+    def test_the_container_is_inside_the_scope(self):
+        name, _, cgroup = self.started(self.annotated('container', memory={'limit': 64 * MEBIBYTE}, pids={'limit': 17}))
+        scope = cgroup.parent
+        self.assertEqual(('container', scope.name), (cgroup.name, self.state(name)['systemd-scope']))
+        self.assertEqual((str(64 * MEBIBYTE), '17'),
+                         ((cgroup / 'memory.max').read_text().strip(), (cgroup / 'pids.max').read_text().strip()))
+        self.assertEqual({'MemoryMax': str(64 * MEBIBYTE), 'TasksMax': '17'},
+                         self.shown(scope.name, 'MemoryMax', 'TasksMax'))
+        self.assertEqual('', (scope / 'cgroup.procs').read_text())
+        out = self.assert_ok(self.oci('exec', name, 'cat', '/proc/self/cgroup')).out
+        self.assertEqual(f'0::/{cgroup.relative_to(CGROUP)}\n', out)
+        self.assert_ok(self.oci('update', '--pids-limit', '23', name))
+        self.assertEqual('23', (cgroup / 'pids.max').read_text().strip())
+        self.assert_ok(self.oci('delete', '--force', name))
+        self.assert_gone(scope.name)
+        self.assertFalse(scope.exists())
+
+    def test_the_container_sees_it_as_the_root(self):
+        bundle = self.annotated('deep/er', pids={'limit': 21}).sh('cat /proc/self/cgroup /sys/fs/cgroup/pids.max')
+        bundle.config['linux']['namespaces'].append({'type': 'cgroup'})
+        self.assertEqual('0::/\n21\n', self.assert_ok(self.run_bundle(bundle.write())).out)
+        self.assertEqual([], self.units())
+
+    def test_an_empty_one_is_none(self):
+        _, _, cgroup = self.created(self.annotated(''))
+        self.assertTrue(cgroup.name.endswith('.scope'), cgroup)
+
+    def test_a_path_that_leads_out_is_refused(self):
+        if self.runtime_name == 'crun':
+            self.skipTest('crun follows it')
+        self.assert_fails(self.create(self.annotated('../x'))[1], 1, 'cgroup path', '..')
+        self.assertEqual([], self.units())
 
 
 class Ends(SystemdTest):

@@ -62,14 +62,17 @@ def systemd_seconds():
 
 
 def main():
-    kernel, controllers = os.uname().release, pathlib.Path('/sys/fs/cgroup/cgroup.controllers').read_text().strip()
-    say(f'linux {kernel}, cgroup2 with {controllers}, {os.cpu_count()} processors')
+    v2 = pathlib.Path('/sys/fs/cgroup/cgroup.controllers')
+    cgroups = f'cgroup2 with {v2.read_text().strip()}' if v2.exists() else 'cgroup v1'
+    say(f'linux {os.uname().release}, {cgroups}, {os.cpu_count()} processors')
     plan = json.loads((TESTS.parent / 'plan.json').read_text())
     total = {'passed': 0, 'failed': 0, 'skipped': 0}
     if pathlib.Path('/run/systemd/system').exists():
         say(f'systemd took {systemd_seconds():.1f} s to start the tests')
     for name in plan['kernel']:
         run_kernel_tests(BUILD / 'kernel' / name, total)
+    for name in plan['programs']:
+        total['passed' if subprocess.run([TESTS.parent / name], check=False).returncode == 0 else 'failed'] += 1
     if plan['python']:
         run_python_tests([str(TESTS.parent / name) for name in plan['python']], plan, total)
     say('@@ ' + json.dumps(total))
