@@ -13,7 +13,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from support.harness import ConsoleSocket, RuntimeTest, process, run, wait_until  # noqa: E402  (the path above comes first)
+from support.harness import ConsoleSocket, RuntimeTest, process, run, wait_until  # noqa: E402  (after the path)
 
 COUNT = 'i=0; while :; do echo $i; i=$((i+1)); sleep 0.1; done'
 PATIENCE = 60  # emulated, a restore takes seconds
@@ -143,8 +143,8 @@ class Counting(RestoreTest):
         bundle.config['mounts'].append({'destination': '/made/data', 'type': 'bind', 'source': self.path('volume'),
                                         'options': ['bind']})
         with open(self.path('out'), 'wb') as out:
-            name = self.start(bundle.sh('cd /made/data; i=0; while :; do echo $i; echo $i >now; i=$((i+1)); sleep 0.1; done'),
-                              out)
+            name = self.start(bundle.sh('cd /made/data; i=0; while :; do echo $i; echo $i >now; i=$((i+1)); '
+                                        'sleep 0.1; done'), out)
         out = pathlib.Path(self.path('out'))
         wait_until(lambda: out.read_text().count('\n') > 3, 'it counts', timeout=PATIENCE)
         self.checkpoint(name)
