@@ -80,12 +80,11 @@ runtime::CriuPageServer parse_page_server(const std::string& text) {
   std::string_view address = std::string_view(text).substr(0, colon);
   const bool bracketed = address.starts_with('[') && address.ends_with(']');
   if (bracketed) address = address.substr(1, address.size() - 2);
-  const auto port = colon == std::string::npos
-                        ? std::nullopt
-                        : parse_number<uint16_t>(std::string_view(text).substr(colon + 1));
-  if (address.empty() || !port || *port == 0 || (!bracketed && address.find(':') != std::string_view::npos))
+  const std::string_view number = colon == std::string::npos ? "" : std::string_view(text).substr(colon + 1);
+  const uint16_t port = parse_number<uint16_t>(number).value_or(0);
+  if (address.empty() || port == 0 || (!bracketed && address.find(':') != std::string_view::npos))
     throw Error(ErrorKind::kUsage, "--page-server: ", quote(text), " is not ADDRESS:PORT");
-  return {.address = std::string(address), .port = *port};
+  return {.address = std::string(address), .port = port};
 }
 
 }  // namespace crunlite::cmd
