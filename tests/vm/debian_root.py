@@ -21,7 +21,8 @@ PACKAGES = ('systemd systemd-sysv dbus dbus-user-session libpam-systemd '
 LEFT_OUT = tuple('dev/ var/cache/ var/lib/apt/ var/lib/dpkg/ var/log/ usr/share/doc/ usr/share/man/ usr/share/locale/ '
                  'usr/share/info/ usr/share/zoneinfo/ usr/share/bash-completion/ usr/share/i18n/ usr/bin/perl '
                  'usr/lib/x86_64-linux-gnu/perl-base/ usr/lib/x86_64-linux-gnu/gconv/ usr/lib/python3.11/test/ '
-                 'usr/lib/python3.11/lib2to3/ usr/lib/python3.11/pydoc_data/ usr/lib/systemd/catalog/ usr/lib/udev/'.split())
+                 'usr/lib/python3.11/lib2to3/ usr/lib/python3.11/pydoc_data/ usr/lib/systemd/catalog/ '
+                 'usr/lib/udev/'.split())
 USER, UID = 'tester', 1000
 # name, text: what a person would have done on such a machine
 FILES = (

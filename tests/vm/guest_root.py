@@ -12,9 +12,10 @@ PROGRAMS = ('python3', 'dash', 'mount', 'umount', 'unshare', 'nsenter', 'setpriv
             'criu', 'tar', 'gzip',  # criu keeps what a tmpfs holds in a tar archive
             'crun', 'runc')  # peers, to test the tests
 # Parts of the standard library that no test imports, and extensions that would bring libraries along.
-LEFT_OUT = {'test', 'idlelib', 'lib2to3', 'ensurepip', 'distutils', 'tkinter', 'turtledemo', 'pydoc_data', 'dist-packages',
-            'config-3.11-x86_64-linux-gnu'}
-LEFT_OUT_EXTENSIONS = re.compile(r'_(ssl|hashlib|sqlite3|tkinter|curses|curses_panel|dbm|crypt|ctypes_test|lzma|bz2|test\w*)\.')
+LEFT_OUT = {'test', 'idlelib', 'lib2to3', 'ensurepip', 'distutils', 'tkinter', 'turtledemo', 'pydoc_data',
+            'dist-packages', 'config-3.11-x86_64-linux-gnu'}
+LEFT_OUT_EXTENSIONS = re.compile(
+    r'_(ssl|hashlib|sqlite3|tkinter|curses|curses_panel|dbm|crypt|ctypes_test|lzma|bz2|test\w*)\.')
 
 
 class Tree:
@@ -85,7 +86,8 @@ class GuestRoot(Tree):
     def put_busybox(self):
         """Every applet that no program of Debian's stands for already."""
         self.put('/bin/busybox', '/bin/busybox')
-        for applet in subprocess.run(['/bin/busybox', '--list'], capture_output=True, text=True, check=True).stdout.split():
+        listed = subprocess.run(['/bin/busybox', '--list'], capture_output=True, text=True, check=True)
+        for applet in listed.stdout.split():
             places = [self.root / folder / applet for folder in ('bin', 'sbin', 'usr/bin', 'usr/sbin')]
             if not any(place.is_symlink() or place.exists() for place in places):
                 places[0].symlink_to('busybox')
@@ -109,7 +111,8 @@ class GuestRoot(Tree):
         library = pathlib.Path(f'/usr/lib/python{version}')
 
         def left_out(folder, names):
-            return [n for n in names if n in LEFT_OUT or (folder.endswith('lib-dynload') and LEFT_OUT_EXTENSIONS.match(n))]
+            extensions = folder.endswith('lib-dynload')
+            return [n for n in names if n in LEFT_OUT or (extensions and LEFT_OUT_EXTENSIONS.match(n))]
 
         shutil.copytree(library, self.root / str(library)[1:], ignore=left_out, symlinks=True,
                         ignore_dangling_symlinks=True)

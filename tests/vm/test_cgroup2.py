@@ -166,12 +166,14 @@ class Devices(CgroupTest):
         self.assertNotIn('opened', result.out)
 
     def test_a_rule_allows_one(self):
-        rules = [{'allow': False, 'access': 'rwm'}, {'allow': True, 'type': 'c', 'major': 10, 'minor': 237, 'access': 'r'}]
+        rules = [{'allow': False, 'access': 'rwm'},
+                 {'allow': True, 'type': 'c', 'major': 10, 'minor': 237, 'access': 'r'}]
         self.assertEqual('opened\n', self.open_loop(rules).out)
         self.assertIn('not permitted', self.open_loop(rules, mode='>').err)
 
     def test_the_last_rule_wins(self):
-        rules = [{'allow': True, 'access': 'rwm'}, {'allow': False, 'type': 'c', 'major': 10, 'minor': 237, 'access': 'w'}]
+        rules = [{'allow': True, 'access': 'rwm'},
+                 {'allow': False, 'type': 'c', 'major': 10, 'minor': 237, 'access': 'w'}]
         self.assertIn('not permitted', self.open_loop(rules, mode='>').err)
         self.assertEqual('opened\n', self.open_loop(rules).out)
 
@@ -233,8 +235,8 @@ class Exec(CgroupTest):
         if self.runtime_name != 'crun-lite':
             return
         trace = self.path('trace')
-        self.assert_ok(run(['strace', '-f', '-qq', '-e', 'trace=clone3,openat', '-o', trace, *self._oci_argv(), 'exec', name,
-                            'true']))
+        self.assert_ok(run(['strace', '-f', '-qq', '-e', 'trace=clone3,openat', '-o', trace, *self._oci_argv(), 'exec',
+                            name, 'true']))
         calls = pathlib.Path(trace).read_text()
         self.assertIn('CLONE_INTO_CGROUP', calls)
         self.assertNotRegex(calls, r'cgroup\.procs", O_WRONLY')  # and nobody has moved it

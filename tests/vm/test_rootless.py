@@ -23,7 +23,8 @@ ONE_ID = [{'containerID': 0, 'hostID': UID, 'size': 1}]
 MANY_IDS = [*ONE_ID, {'containerID': 1, 'hostID': 100000, 'size': 65536}]
 
 
-@unittest.skipUnless(HAS_USER, 'no user 1000 with a systemd of his own; tests/vm/run --machine systemd makes such a machine')
+@unittest.skipUnless(HAS_USER, 'no user 1000 with a systemd of his own; tests/vm/run --machine systemd makes such '
+                     'a machine')
 class RootlessTest(RunningTest):
     """Every command is run by the user; `self.around` goes in front of it, `self.globals` behind it at create."""
 
@@ -66,7 +67,8 @@ class RootlessTest(RunningTest):
             if mount['destination'] == '/dev/pts':
                 mount['options'].remove('gid=5')
             if mount['destination'] == '/sys':
-                mount.update({'type': 'none', 'source': '/sys', 'options': ['rbind', 'nosuid', 'noexec', 'nodev', 'ro']})
+                mount.update({'type': 'none', 'source': '/sys',
+                              'options': ['rbind', 'nosuid', 'noexec', 'nodev', 'ro']})
         for path in [made.path, *made.path.rglob('*')]:
             os.chown(path, UID, UID, follow_symlinks=False)
         return made.write()
@@ -243,7 +245,8 @@ class OwnManager(RootlessTest):
         self.assertEqual('0::/\n21\n', result.out)
 
     def test_the_limit_holds(self):
-        result = self.run_bundle(self.bundle(pids={'limit': 4}).sh('for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; echo all'))
+        bundle = self.bundle(pids={'limit': 4}).sh('for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; echo all')
+        result = self.run_bundle(bundle)
         self.assertNotIn('all', result.out)
         self.assertIn('fork', result.err)
 
@@ -268,7 +271,8 @@ class Delegated(RootlessTest):
         name, result = self.create(self.bundle(pids={'limit': 17}))
         self.assert_ok(result)
         cgroup = self.cgroup_of(self.state(name)['pid'])
-        self.assertEqual(('crun-lite', name, '17'), (cgroup.parent.name, cgroup.name, (cgroup / 'pids.max').read_text().strip()))
+        self.assertEqual(('crun-lite', name), (cgroup.parent.name, cgroup.name))
+        self.assertEqual('17', (cgroup / 'pids.max').read_text().strip())
         self.assertIn(f'user@{UID}.service', str(cgroup))
         self.assert_ok(self.oci('start', name))
         self.assert_ok(self.oci('delete', '--force', name))
@@ -296,7 +300,8 @@ class Delegated(RootlessTest):
 
     def test_a_controller_that_was_not_handed_down(self):
         _, result = self.create(self.bundle(cpu={'cpus': '0'}))
-        if (CGROUP / f'user.slice/user-{UID}.slice/user@{UID}.service/cgroup.controllers').read_text().find('cpuset') >= 0:
+        manager = CGROUP / f'user.slice/user-{UID}.slice/user@{UID}.service'
+        if 'cpuset' in (manager / 'cgroup.controllers').read_text():
             self.skipTest('cpuset is delegated here')
         self.assertNotEqual(0, result.code)
         if self.runtime_name == 'crun-lite':
@@ -314,7 +319,8 @@ class Defaults(RootlessTest):
         program = [*self.as_user(), str(self.runtime)]
         name = self.name()
         self.addCleanup(run, [*program, 'delete', '--force', name])
-        result = run(['sh', '-c', 'exec "$@" >/dev/null 2>/dev/null', 'sh', *program, 'create', '--bundle', bundle.path, name])
+        result = run(['sh', '-c', 'exec "$@" >/dev/null 2>/dev/null', 'sh', *program, 'create', '--bundle', bundle.path,
+                      name])
         self.assert_ok(result)
         root = pathlib.Path(RUNTIME_DIR, 'crun-lite')
         self.assertEqual(0o41700, root.stat().st_mode)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The systemd cgroup driver where systemd still uses cgroup v1, with v2 beside it for itself (hybrid): properties of
-that time, and the hierarchies that systemd does not manage. Meant for tests/vm/run --machine legacy; elsewhere skipped."""
+that time, and the hierarchies that systemd does not manage. Meant for tests/vm/run --machine legacy; elsewhere
+skipped."""
 import os
 import pathlib
 import sys
@@ -15,7 +16,8 @@ from systemd_support import BOOTED, MEBIBYTE, ON_V2, SystemdTest  # noqa: E402
 CONTROLLERS = ('memory', 'pids', 'cpu', 'freezer', 'cpuset', '')
 
 
-@unittest.skipUnless(BOOTED and not ON_V2, 'no systemd with cgroup v1; tests/vm/run --machine legacy makes such a machine')
+@unittest.skipUnless(BOOTED and not ON_V2,
+                     'no systemd with cgroup v1; tests/vm/run --machine legacy makes such a machine')
 class LegacyTest(SystemdTest):
 
     def cgroup_of(self, pid):
@@ -42,9 +44,9 @@ class Scope(LegacyTest):
         self.assertEqual({'MemoryLimit': str(64 * MEBIBYTE), 'TasksMax': '17', 'CPUShares': '512', 'Delegate': 'yes',
                           'CPUQuotaPerSecUSec': '500ms'},
                          self.shown(scope, 'MemoryLimit', 'TasksMax', 'CPUShares', 'Delegate', 'CPUQuotaPerSecUSec'))
-        self.assertEqual([str(64 * MEBIBYTE), '17', '512', '25000'],
-                         [self.value(pid, *where) for where in (('memory', 'memory.limit_in_bytes'), ('pids', 'pids.max'),
-                                                                ('cpu', 'cpu.shares'), ('cpu', 'cpu.cfs_quota_us'))])
+        files = (('memory', 'memory.limit_in_bytes'), ('pids', 'pids.max'), ('cpu', 'cpu.shares'),
+                 ('cpu', 'cpu.cfs_quota_us'))
+        self.assertEqual([str(64 * MEBIBYTE), '17', '512', '25000'], [self.value(pid, *where) for where in files])
         self.assert_ok(self.oci('update', '--memory', str(32 * MEBIBYTE), '--pids-limit', '23', name))
         self.assertEqual({'MemoryLimit': str(32 * MEBIBYTE), 'TasksMax': '23'},
                          self.shown(scope, 'MemoryLimit', 'TasksMax'))

@@ -46,7 +46,8 @@ def run_kernel_tests(program, total):
 def run_python_tests(files, plan, total):
     report = pathlib.Path('/tmp/report.json')
     filters = [word for text in plan['filter'] for word in ('--filter', text)]
-    argv = [sys.executable, str(TESTS / 'support/runner.py'), '--jobs', str(JOBS), '--json', str(report), *filters, *files]
+    argv = [sys.executable, str(TESTS / 'support/runner.py'), '--jobs', str(JOBS), '--json', str(report), *filters,
+            *files]
     code = subprocess.run(argv, env={**os.environ, 'CRUN_LITE_TEST_RUNTIME': plan['runtime']}, check=False).returncode
     try:
         for what, count in json.loads(report.read_text()).items():
