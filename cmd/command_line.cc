@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/sys.h"
+#include "base/user_namespace.h"
 #include "cmd/grammar.h"
 #include "runtime/bundle.h"
 #include "runtime/runtime.h"
@@ -41,7 +42,6 @@ void describe(Grammar& grammar, GlobalFlags& flags) {
 }
 
 bool in_initial_user_namespace() {
-  constexpr ino_t kInitialUserNamespace = 0xEFFFFFFD;  // PROC_USER_INIT_INO
   const sys::Result<struct stat> self = sys::stat_at(AT_FDCWD, "/proc/self/ns/user", 0);
   return !self.ok() || self->st_ino == kInitialUserNamespace;
 }

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mountinfo.h"
+#include "base/user_namespace.h"
 #include "rootfs/attached_root.h"
 #include "runtime/console_socket.h"
 #include "runtime/create_steps.h"

@@ -119,12 +119,6 @@ rootfs::CgroupView cgroup_view(const CgroupPlan& plan, const Proc& proc) {
 
 // user_namespaces(7): the initial one has this fixed number (PROC_USER_INIT_INO). An identity map proves
 // nothing.
-bool in_user_namespace(const Proc& proc) {
-  constexpr ino_t kInitialUserNamespace = 0xEFFFFFFD;
-  const sys::Result<struct stat> self = sys::stat_at(proc.fd(), "self/ns/user", 0);
-  return self.ok() && self->st_ino != kInitialUserNamespace;
-}
-
 void limit(Cgroup& cgroup, const oci::Spec& spec) {
   cgroup.apply(spec.linux.resources);
   delegate(cgroup, spec);

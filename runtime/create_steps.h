@@ -53,9 +53,6 @@ std::string rfc3339_now();
 // Where the container's cgroups are, for mounts of type cgroup.
 rootfs::CgroupView cgroup_view(const CgroupPlan& plan, const Proc& proc);
 
-// Whether we ourselves are not in the initial one.
-bool in_user_namespace(const Proc& proc);
-
 // Every limit, for a cgroup that we make; before there is a process in it.
 void limit(Cgroup& cgroup, const oci::Spec& spec);
 

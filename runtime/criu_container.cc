@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/rooted_dir.h"
+#include "base/user_namespace.h"
 #include "oci/names.h"
 #include "rootfs/mount_plan.h"
 #include "runtime/create_steps.h"

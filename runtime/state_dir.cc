@@ -8,8 +8,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/user_namespace.h"
 #include "runtime/bundle.h"
-#include "runtime/cgroup/devices.h"
+#include "runtime/status.h"
 
 namespace crunlite::runtime {
 namespace {
@@ -32,7 +33,7 @@ bool id_character(char c) {
 // The runtime directory of a user is swept from time to time; the sticky bit says that this is still in use
 // (XDG Base Directory Specification, XDG_RUNTIME_DIR).
 void keep_from_clean_up(int root) {
-  if (::geteuid() == 0 && !in_user_namespace()) return;
+  if (::geteuid() == 0 && !in_user_namespace(open_proc())) return;
   const sys::Result<struct stat> st = sys::fstat(root);
   if (!st.ok() || st->st_uid != ::geteuid() || (st->st_mode & S_ISVTX)) return;
   (void)sys::fchmod(root, (st->st_mode & 07777) | S_ISVTX);

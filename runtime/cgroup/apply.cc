@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "base/user_namespace.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/cgroup/devices.h"
 #include "runtime/cgroup/tree.h"
@@ -145,8 +146,8 @@ void Cgroup::apply_devices(const std::vector<oci::DeviceRule>& rules) {
     }
   } catch (const SysError& error) {
     // There nobody can make a device node, and the runtime binds only the harmless ones.
-    if ((error.error() == EPERM || error.error() == EACCES) && (plan_.rootless || in_user_namespace()))
-      return;
+    const auto elsewhere = [] { return in_user_namespace(check(Proc::open(), "open procfs")); };
+    if ((error.error() == EPERM || error.error() == EACCES) && (plan_.rootless || elsewhere())) return;
     throw;
   }
 }

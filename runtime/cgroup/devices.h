@@ -28,7 +28,4 @@ std::vector<bpf_insn> device_program(const std::vector<oci::DeviceRule>& rules);
 // Puts the program on the cgroup in place of those that are there. Throws SysError.
 void attach_device_program(int cgroup, const std::vector<bpf_insn>& program);
 
-// Where the kernel refuses device rules and lets nobody make device nodes either.
-bool in_user_namespace();
-
 }  // namespace crunlite::runtime
