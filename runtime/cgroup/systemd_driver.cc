@@ -97,7 +97,7 @@ void attach_to_unit(const SystemdUnit& unit, pid_t pid, const std::string& insid
 }
 
 void stop_unit(const SystemdUnit& unit) {
-  (void)ask_about(unit, "stop", {.operation = UnitOperation::kStop});
+  (void)ask_about(unit, "stop", {.operation = UnitOperation::kStop, .slice = unit.slice});
 }
 
 }  // namespace crunlite::runtime

@@ -18,6 +18,7 @@ constexpr const char* kService = "org.freedesktop.systemd1";
 constexpr const char* kManagerPath = "/org/freedesktop/systemd1";
 constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
 constexpr const char* kScope = "org.freedesktop.systemd1.Scope";
+constexpr const char* kNoSuchUnit = "org.freedesktop.systemd1.NoSuchUnit";
 // A manager that reloads answers late; one that has not answered for this long will not.
 constexpr std::chrono::seconds kPatience{30};
 
@@ -85,7 +86,9 @@ class Manager {
     }
     if (job.empty()) throw Error(ErrorKind::kSystem, error.text(-EIO));
     wait_for(job, "start");
-    return property(unit_path(request.unit).c_str(), kScope, "ControlGroup");
+    const std::string path = find(request.unit);
+    if (path.empty()) throw Error(ErrorKind::kSystem, "the unit ended at once");
+    return property(path.c_str(), kScope, "ControlGroup");
   }
 
   void set(const UnitRequest& request) {
@@ -104,6 +107,9 @@ class Manager {
   }
 
   void stop(const UnitRequest& request) {
+    // Ours may have ended by itself, and its name be another container's by now, elsewhere.
+    const std::string path = find(request.unit);
+    if (path.empty() || property(path.c_str(), kScope, "Slice") != request.slice) return;
     await_jobs();
     Message call = new_call("StopUnit");
     require(sd_bus_message_append(call.get(), "ss", request.unit.c_str(), "replace"), "make a message");
@@ -111,7 +117,7 @@ class Manager {
     const Message answer = send(call, error);
     if (answer) {
       wait_for(object_path(answer), "stop");
-    } else if (!error.is("org.freedesktop.systemd1.NoSuchUnit")) {
+    } else if (!error.is(kNoSuchUnit)) {
       throw Error(ErrorKind::kSystem, error.text(-EIO));
     }
     reset_failed(request.unit);
@@ -177,10 +183,15 @@ class Manager {
     return value;
   }
 
-  std::string unit_path(const std::string& unit) {
+  // Empty: there is no such unit.
+  std::string find(const std::string& unit) {
     Message call = new_call("GetUnit");
     require(sd_bus_message_append(call.get(), "s", unit.c_str()), "make a message");
-    return object_path(send(call));
+    BusError error;
+    const Message answer = send(call, error);
+    if (answer) return object_path(answer);
+    if (!error.is(kNoSuchUnit)) throw Error(ErrorKind::kSystem, error.text(-EIO));
+    return {};
   }
 
   std::string try_start(const UnitRequest& request, BusError& error) {

@@ -7,7 +7,7 @@ namespace crunlite::runtime {
 namespace {
 
 // The two programs come from one build; a mixture of two installations is refused rather than guessed at.
-constexpr int kVersion = 2;
+constexpr int kVersion = 3;
 
 struct OperationName {
   UnitOperation operation;
@@ -60,6 +60,7 @@ std::string encode_request(const UnitRequest& request) {
                    {"unit", request.unit},
                    {"pid", request.pid},
                    {"inside", request.inside},
+                   {"slice", request.slice},
                    {"properties", std::move(properties)}});
 }
 
@@ -70,6 +71,7 @@ UnitRequest decode_request(std::string_view text) {
                     .unit = at.require<std::string>("unit"),
                     .pid = at.require<int32_t>("pid"),
                     .inside = at.require<std::string>("inside"),
+                    .slice = at.require<std::string>("slice"),
                     .properties = {}};
     at.each("properties", [&](const json::Reader& element) {
       out.properties.push_back({.name = element.require<std::string>("name"),

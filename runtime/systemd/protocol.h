@@ -27,7 +27,9 @@ enum class UnitOperation {
   kStart,    // StartTransientUnit with these properties, until its job is done
   kSet,      // SetUnitProperties, until the next restart of the machine
   kAttach,   // move a process into the unit, or into a cgroup inside it
-  kStop,     // StopUnit until its job is done, ResetFailedUnit; a unit that is not there is fine
+  // StopUnit until its job is done, ResetFailedUnit. A unit that is not there is fine, and one in another slice
+  // is left alone.
+  kStop,
 };
 
 struct UnitRequest {
@@ -38,6 +40,7 @@ struct UnitRequest {
   std::string unit;
   pid_t pid = 0;       // kAttach
   std::string inside;  // kAttach: the cgroup below the unit's, "/container"; empty: the unit's
+  std::string slice;   // kStop: of the unit that is meant
   std::vector<UnitProperty> properties;
 };
 

@@ -231,6 +231,10 @@ TEST(SystemdProtocol, CarriesARequestAndAReply) {
   EXPECT_EQ(attach.operation, UnitOperation::kAttach);
   EXPECT_EQ(attach.pid, 7);
   EXPECT_EQ(attach.inside, "/b");
+  const UnitRequest stop = decode_request(
+      encode_request({.operation = UnitOperation::kStop, .unit = "a.scope", .slice = "b.slice"}));
+  EXPECT_EQ(stop.operation, UnitOperation::kStop);
+  EXPECT_EQ(stop.slice, "b.slice");
   EXPECT_EQ(reply.error, "no");
   EXPECT_TRUE(reply.exists);
   EXPECT_FALSE(reply.unreachable);
@@ -240,7 +244,7 @@ TEST(SystemdProtocol, CarriesARequestAndAReply) {
 TEST(SystemdProtocol, RefusesEverythingElse) {
   EXPECT_THAT(message_of([] { decode_request("{}"); }), HasSubstr("request"));
   EXPECT_THAT(message_of([] {
-                decode_request(R"({"version":2,"operation":"reboot","addresses":[],"unit":"","pid":0})");
+                decode_request(R"({"version":3,"operation":"reboot","addresses":[],"unit":"","pid":0})");
               }),
               HasSubstr("reboot"));
   EXPECT_THAT(message_of([] { decode_reply("no json"); }), HasSubstr("reply"));

@@ -127,7 +127,8 @@ class Devices(SystemdTest):
         return bundle
 
     def test_others_are_denied(self):
-        result = self.run_bundle(self.with_rules([self.DENY]).sh('true </dev/loop-control && echo opened; true </dev/null'))
+        bundle = self.with_rules([self.DENY]).sh('true </dev/loop-control && echo opened; true </dev/null')
+        result = self.run_bundle(bundle)
         self.assertIn('Operation not permitted', result.err)
         self.assertNotIn('opened', result.out)
         self.assertEqual(0, result.code, result)
@@ -136,7 +137,8 @@ class Devices(SystemdTest):
         rules = [self.DENY, {'allow': True, 'type': 'c', 'major': 10, 'minor': 237, 'access': 'r'}]
         bundle = self.with_rules(rules)
         bundle.config['process']['args'] = ['/bin/sh', '-c', 'while [ ! -e /tmp/go ]; do sleep 0.1; done; '
-                                            'true </dev/loop-control && echo opened; true >/dev/loop-control || echo denied']
+                                            'true </dev/loop-control && echo opened; '
+                                            'true >/dev/loop-control || echo denied']
         bundle.config['mounts'].append({'destination': '/tmp', 'type': 'bind', 'source': self.path('go'),
                                         'options': ['bind', 'rw']})
         os.mkdir(self.path('go'))
@@ -284,6 +286,19 @@ class Ends(SystemdTest):
         self.wait_status(name, 'stopped', timeout=20)
         self.assert_ok(self.oci('delete', name))
         self.assert_gone(scope)
+
+    def test_a_unit_of_that_name_in_another_slice_stays(self):
+        if self.runtime_name != 'crun-lite':
+            self.skipTest('peers stop whatever has the name')
+        name, scope, _ = self.started(self.bundle())
+        self.assert_ok(self.oci('kill', name, 'KILL'))
+        self.wait_status(name, 'stopped')
+        self.assert_gone(scope)  # by itself: its last process has ended
+        self.background(['systemd-run', '--scope', '--slice=user.slice', f'--unit={scope}', 'sleep', '1000'])
+        self.addCleanup(run, ['systemctl', 'stop', scope])
+        wait_until(lambda: self.shown(scope, 'ActiveState')['ActiveState'] == 'active', 'the other unit', timeout=30)
+        self.assert_ok(self.oci('delete', name))
+        self.assertEqual({'ActiveState': 'active', 'Slice': 'user.slice'}, self.shown(scope, 'ActiveState', 'Slice'))
 
     def test_a_container_that_failed_to_be_made_leaves_none(self):
         bundle = self.bundle(['/nonsense'])
