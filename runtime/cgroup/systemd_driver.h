@@ -26,7 +26,8 @@ void set_unit_properties(const SystemdUnit& unit, std::vector<UnitProperty> prop
 // Moves a process into the unit, or into a cgroup inside it ("/container"), where the caller may not write to
 // both cgroups himself.
 void attach_to_unit(const SystemdUnit& unit, pid_t pid, const std::string& inside);
-// Ends it, and returns when it has ended. One that is not there is fine; one of its name in another slice is not it.
+// Ends it, and returns when it has ended. One that is not there is fine; one of its name in another slice is
+// not it.
 void stop_unit(const SystemdUnit& unit);
 
 }  // namespace crunlite::runtime

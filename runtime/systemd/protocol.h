@@ -27,8 +27,8 @@ enum class UnitOperation {
   kStart,    // StartTransientUnit with these properties, until its job is done
   kSet,      // SetUnitProperties, until the next restart of the machine
   kAttach,   // move a process into the unit, or into a cgroup inside it
-  // StopUnit until its job is done, ResetFailedUnit. A unit that is not there is fine, and one in another slice
-  // is left alone.
+  // StopUnit until its job is done, ResetFailedUnit. A unit that is not there is fine, and one in another
+  // slice is left alone.
   kStop,
 };
 

@@ -244,6 +244,13 @@ TEST(Hostile, MutatedTexts) {
   EXPECT_GT(accepted, 5u);  // the mutations are not all refused at the first byte
 }
 
+// AddressSanitizer takes thirty times as long for each of 12,000 documents: it gets a quarter of them.
+#ifdef __SANITIZE_ADDRESS__
+constexpr size_t kStride = 4;
+#else
+constexpr size_t kStride = 1;
+#endif
+
 TEST(Hostile, MutatedValues) {
   const json::Array replacements = {"",
                                     "..",
@@ -269,12 +276,14 @@ TEST(Hostile, MutatedValues) {
                                     json::Array{nullptr},
                                     json::Object{{"", ""}},
                                     json::Object{{"a/~b", json::Object{}}}};
+  size_t next = 0;  // which value comes first at the next place
   walk(json::parse(every_field(), "t"),
        [&](const std::string& pointer, const json::Value&, const Rebuild& with) {
-         for (const json::Value& value : replacements) {
+         for (size_t i = next++ % kStride; i < replacements.size(); i += kStride) {
            if (testing::Test::HasFailure()) return;
-           (void)accepts(json::dump(with(value)));
-           if (testing::Test::HasFailure()) FAIL() << pointer << " = " << json::dump(value).substr(0, 100);
+           (void)accepts(json::dump(with(replacements[i])));
+           if (testing::Test::HasFailure())
+             FAIL() << pointer << " = " << json::dump(replacements[i]).substr(0, 100);
          }
        });
 }
