@@ -32,9 +32,8 @@ sys::Status make_one(const RootedDir& root, const RootfsPlan& plan, size_t index
   switch (op.kind) {
     case MountKind::kFilesystem:
       return open_mount_target(root, op.destination.c_str(), TargetKind::kDirectory, op.target).status();
+    // Really mounted: the mount points of later ones may lie in it.
     case MountKind::kBind:
-      // Really mounted: the mount points of later ones may lie in it.
-      return execute_mounts(root, plan, index, index + 1, note);
     case MountKind::kSymlink:
       return execute_mounts(root, plan, index, index + 1, note);
     case MountKind::kRemount:
