@@ -24,7 +24,12 @@ class FileActions {
       ::posix_spawn_file_actions_adddup2(&actions_, fd, target);
     }
   }
-  void close_rest() { ::posix_spawn_file_actions_addclosefrom_np(&actions_, 3); }
+  void enter(int directory) {
+    if (directory >= 0) ::posix_spawn_file_actions_addfchdir_np(&actions_, directory);
+  }
+  void close_from(size_t first) {
+    ::posix_spawn_file_actions_addclosefrom_np(&actions_, static_cast<int>(first));
+  }
   const posix_spawn_file_actions_t* get() const { return &actions_; }
 
  private:
@@ -33,14 +38,16 @@ class FileActions {
 
 class SpawnAttributes {
  public:
-  SpawnAttributes() {
+  explicit SpawnAttributes(bool outlives_terminal) {
     ::posix_spawnattr_init(&attributes_);
-    sigset_t none;
+    sigset_t blocked;
     sigset_t all;
-    ::sigemptyset(&none);
+    ::sigemptyset(&blocked);
+    if (outlives_terminal)
+      for (const int signal : {SIGINT, SIGQUIT, SIGHUP}) ::sigaddset(&blocked, signal);
     ::sigfillset(&all);
     // A program that we start must not inherit our signal mask or ignored signals.
-    ::posix_spawnattr_setsigmask(&attributes_, &none);
+    ::posix_spawnattr_setsigmask(&attributes_, &blocked);
     ::posix_spawnattr_setsigdefault(&attributes_, &all);
     ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   }
@@ -52,6 +59,19 @@ class SpawnAttributes {
  private:
   posix_spawnattr_t attributes_{};
 };
+
+constexpr size_t kFirst = 3;
+
+// Copies above the numbers that they are to have, so that none overwrites another on its way there.
+std::vector<UniqueFd> out_of_the_way(const std::vector<int>& fds) {
+  std::vector<UniqueFd> out;
+  for (const int fd : fds) {
+    UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, static_cast<int>(kFirst + fds.size())));
+    if (!copy.valid()) throw SysError(errno, "copy descriptor ", fd);
+    out.push_back(std::move(copy));
+  }
+  return out;
+}
 
 std::vector<char*> as_argv(const std::vector<std::string>& strings) {
   std::vector<char*> out;
@@ -104,11 +124,14 @@ void Child::detach() {
 
 Child spawn(const SpawnOptions& options) {
   FileActions actions;
+  const std::vector<UniqueFd> moved = out_of_the_way(options.more_fds);
   actions.use(options.stdin_fd, STDIN_FILENO);
   actions.use(options.stdout_fd, STDOUT_FILENO);
   actions.use(options.stderr_fd, STDERR_FILENO);
-  actions.close_rest();
-  const SpawnAttributes attributes;
+  actions.enter(options.directory_fd);
+  for (size_t i = 0; i < moved.size(); ++i) actions.use(moved[i].get(), static_cast<int>(kFirst + i));
+  actions.close_from(kFirst + moved.size());
+  const SpawnAttributes attributes(options.outlives_terminal);
   pid_t pid = 0;
   const int error = ::posix_spawn(&pid, options.path.c_str(), actions.get(), attributes.get(),
                                   as_argv(options.args).data(), as_argv(options.env).data());

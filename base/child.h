@@ -47,8 +47,12 @@ struct SpawnOptions {
   int stdin_fd = -1;
   int stdout_fd = -1;
   int stderr_fd = -1;
+  int directory_fd = -1;      // its working directory; -1: ours
+  std::vector<int> more_fds;  // descriptors of ours that become its 3, 4, …
+  // For what must finish although somebody presses Ctrl-C: SIGINT, SIGQUIT and SIGHUP stay blocked in it.
+  bool outlives_terminal = false;
 };
-// Starts a program of the host with nothing of ours inherited but the three descriptors. Throws SysError.
+// Starts a program of the host with nothing of ours inherited but these descriptors. Throws SysError.
 Child spawn(const SpawnOptions& options);
 
 }  // namespace crunlite

@@ -79,7 +79,9 @@ std::string_view Value::type_name() const {
 }
 
 void Reader::problem(std::string_view what) const {
-  problems_->push_back(cat(pointer_.empty() ? "/" : pointer_, ": ", what));
+  if (problems_->size() > kMostProblems) return;
+  const bool full = problems_->size() == kMostProblems;
+  problems_->push_back(full ? "and more" : cat(pointer_.empty() ? "/" : pointer_, ": ", what));
 }
 
 const Object* Reader::expect_object() const {

@@ -78,9 +78,12 @@ class Value {
   std::variant<std::monostate, bool, int64_t, uint64_t, double, std::string, Array, Object> data_;
 };
 
+// What one document may cost. A value takes 72 bytes while it is read, so [0,0,…] would need 140 times the
+// memory of its text; no document that anybody means has as many values as these.
 struct Limits {
   size_t depth = 100;
   size_t bytes = 4u << 20;
+  size_t values = 200'000;
 };
 
 // Not a std::pair, which must not be named before both its halves are complete.
@@ -111,12 +114,15 @@ inline const Member* Object::end() const {
 // Throws Error(kConfig): "NAME:LINE:COLUMN: …". `name` is what the document is called in the message.
 Value parse(std::string_view text, std::string_view name, Limits limits = {});
 
-// Two spaces per level as runc and docker print; without a trailing newline.
-enum class Style { kCompact, kIndented };
+// Two spaces per level as runc and docker print, or four as runc's `features` has them; without a trailing
+// newline.
+enum class Style { kCompact, kIndented, kIndentedByFour };
 std::string dump(const Value& value, Style style = Style::kCompact);
 
-// Reads a document that somebody else wrote. Collects every problem as "/process/args: expected array, found
-// string" instead of stopping at the first, so that one run shows all that is wrong with a config.json.
+// Reads a document that somebody else wrote. Collects the problems as "/process/args: expected array, found
+// string" instead of stopping at the first, so that one run shows what is wrong with a config.json: the first
+// kMostProblems of them, and that there are more.
+constexpr size_t kMostProblems = 50;
 class Reader {
  public:
   Reader(const Value& value, std::vector<std::string>& problems) : value_(&value), problems_(&problems) {}

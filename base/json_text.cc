@@ -22,7 +22,7 @@ namespace {
 // stack; when it closes they move into storage of exactly their number.
 class Builder {
  public:
-  explicit Builder(size_t max_depth) : max_depth_(max_depth) {}
+  explicit Builder(const Limits& limits) : limits_(limits) {}
 
   // The parser's interface; its names are not ours to choose.
   bool Null() { return put(Value()); }
@@ -68,7 +68,7 @@ class Builder {
 
   bool enter(Kind kind) {
     kinds_.push_back(kind);
-    if (kinds_.size() > max_depth_) complaint_ = cat("nested deeper than ", max_depth_, " levels");
+    if (kinds_.size() > limits_.depth) complaint_ = cat("nested deeper than ", limits_.depth, " levels");
     return complaint_.empty();
   }
   void leave(size_t count) {
@@ -76,6 +76,10 @@ class Builder {
     kinds_.pop_back();
   }
   bool put(Value value) {
+    if (++values_ > limits_.values) {
+      complaint_ = cat("more than ", limits_.values, " values");
+      return false;
+    }
     if (kinds_.empty())
       root_ = std::move(value);
     else if (kinds_.back() == Kind::kObject)
@@ -103,7 +107,8 @@ class Builder {
     return complaint_.empty();
   }
 
-  size_t max_depth_;
+  const Limits limits_;
+  size_t values_ = 0;
   Value root_;
   std::vector<Member> open_;
   std::vector<Kind> kinds_;
@@ -174,7 +179,7 @@ Value parse(std::string_view text, std::string_view name, Limits limits) {
     refuse(text, name, nul, "not JSON: a NUL character");
   constexpr unsigned kFlags = rapidjson::kParseValidateEncodingFlag | rapidjson::kParseIterativeFlag |
                               rapidjson::kParseFullPrecisionFlag;
-  Builder builder(limits.depth);
+  Builder builder(limits);
   rapidjson::MemoryStream stream(text.data(), text.size());
   rapidjson::Reader reader;
   const rapidjson::ParseResult result = reader.Parse<kFlags>(stream, builder);
@@ -186,9 +191,9 @@ Value parse(std::string_view text, std::string_view name, Limits limits) {
 
 std::string dump(const Value& value, Style style) {
   rapidjson::StringBuffer buffer;
-  if (style == Style::kIndented) {
+  if (style != Style::kCompact) {
     rapidjson::PrettyWriter<rapidjson::StringBuffer> writer(buffer);
-    writer.SetIndent(' ', 2);
+    writer.SetIndent(' ', style == Style::kIndented ? 2 : 4);
     write(writer, value);
   } else {
     rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);

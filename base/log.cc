@@ -55,11 +55,23 @@ void write_quietly(int fd, const std::string& text) {
   (void)sys::write_all(fd, text);
 }
 
-void emit(Level level, std::string_view message) {
+// A config.json may hold a name of megabytes, and the message that says it is wrong goes through the pipes
+// and logs of our callers.
+std::string shortened(std::string_view message) {
+  constexpr size_t kMost = 8192;
+  if (message.size() <= kMost) return std::string(message);
+  return cat(valid_utf8(message.substr(0, kMost)), "... (", message.size() - kMost, " bytes more)");
+}
+
+void emit(Level level, std::string_view whole) {
   if (level > sink().config.level) return;
+  const std::string message = shortened(whole);
   if (sink().file.valid()) write_quietly(sink().file.get(), record(level, message));
   const bool on_stderr = level == Level::kError || !sink().file.valid();
-  if (on_stderr) write_quietly(STDERR_FILENO, cat(printable(message), "\n"));
+  if (!on_stderr) return;
+  // What --debug asked for is told from everything else by its form, which is runc's.
+  const bool as_record = level == Level::kDebug;
+  write_quietly(STDERR_FILENO, as_record ? record(level, message) : cat(printable(message), "\n"));
 }
 
 }  // namespace

@@ -23,20 +23,34 @@ std::string unescape_mountinfo(std::string_view text) {
   return out;
 }
 
+namespace {
+
+// "36 35 98:0 /root /mount/point rw,noatime shared:1 - proc proc rw"
+std::string_view type_of(std::string_view line) {
+  const size_t dash = line.find(" - ");
+  if (dash == std::string_view::npos) return {};
+  return line.substr(dash + 3, line.find(' ', dash + 3) - dash - 3);
+}
+
+}  // namespace
+
 std::vector<std::string> mount_points_of(std::string_view mountinfo,
                                          const std::vector<std::string_view>& types) {
   std::vector<std::string> found;
   for (const std::string_view line : split(mountinfo, '\n')) {
-    // "36 35 98:0 /root /mount/point rw,noatime shared:1 - proc proc rw"
-    const size_t dash = line.find(" - ");
-    if (dash == std::string_view::npos) continue;
-    const std::string_view type = line.substr(dash + 3, line.find(' ', dash + 3) - dash - 3);
-    const std::vector<std::string_view> head = split(line.substr(0, dash), ' ');
+    const std::string_view type = type_of(line);
+    const std::vector<std::string_view> head = split(line.substr(0, line.find(" - ")), ' ');
     if (head.size() >= 5 && std::ranges::find(types, type) != types.end())
       found.push_back(unescape_mountinfo(head[4]));
   }
   std::ranges::reverse(found);
   return found;
+}
+
+std::string filesystem_of_mount(std::string_view mountinfo, uint64_t mount_id) {
+  for (const std::string_view line : split(mountinfo, '\n'))
+    if (parse_number<uint64_t>(line.substr(0, line.find(' '))) == mount_id) return std::string(type_of(line));
+  return "";
 }
 
 }  // namespace crunlite

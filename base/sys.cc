@@ -2,8 +2,10 @@
 #include "base/sys.h"
 
 #include <linux/openat2.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -289,7 +291,9 @@ Result<Received> receive_with_fd(int socket, void* buffer, size_t size) {
   message.msg_iov = &part;
   message.msg_iovlen = 1;
   message.msg_control = control;
-  message.msg_controllen = sizeof control;
+  // Not the whole of it: what is there for alignment would take a second descriptor, which nobody would
+  // close.
+  message.msg_controllen = CMSG_LEN(sizeof(int));
   const ssize_t got = retry([&] { return ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC); });
   if (got == -1) return fail();
   Received received{static_cast<size_t>(got), UniqueFd()};
@@ -374,6 +378,16 @@ Result<UniqueFd> pidfd_open(pid_t pid) {
   return owned(::syscall(SYS_pidfd_open, pid, 0));
 }
 
+Result<UniqueFd> pidfd_getfd(int pidfd, int fd) {
+  return owned(::syscall(SYS_pidfd_getfd, pidfd, fd, 0));
+}
+
+Result<int> seccomp_set_filter(unsigned flags, const sock_fprog* program) {
+  const long done = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, program);
+  if (done == -1) return fail();
+  return static_cast<int>(done);
+}
+
 Status exec_fd(int fd, char* const argv[], char* const envp[]) {
   ::syscall(SYS_execveat, fd, "", argv, envp, AT_EMPTY_PATH);
   return fail();
@@ -423,6 +437,10 @@ Result<UniqueFd> timer_fd(unsigned milliseconds) {
   when.it_value.tv_nsec = static_cast<long>(milliseconds % 1000) * 1'000'000;
   if (!timer.valid() || ::timerfd_settime(timer.get(), 0, &when, nullptr) == -1) return fail();
   return timer;
+}
+
+Result<UniqueFd> event_fd() {
+  return owned(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 }
 
 Status set_dumpable(bool on) {

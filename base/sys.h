@@ -6,6 +6,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/mount.h>
 #include <linux/sched.h>
 #include <signal.h>
@@ -132,6 +133,10 @@ constexpr bool clone3_may_be_missing(int error) {
 // The same with clone(2): no CLONE_INTO_CGROUP, no CLONE_NEWTIME.
 Result<pid_t> clone_without_clone3(clone_args& args);
 Result<UniqueFd> pidfd_open(pid_t pid);
+// A copy of a descriptor of another process; needs the right to trace it.
+Result<UniqueFd> pidfd_getfd(int pidfd, int fd);
+// seccomp(SECCOMP_SET_MODE_FILTER); gives the listener with SECCOMP_FILTER_FLAG_NEW_LISTENER, otherwise 0.
+Result<int> seccomp_set_filter(unsigned flags, const sock_fprog* program);
 // execveat(2) of the open file itself; comes back only with an error.
 Status exec_fd(int fd, char* const argv[], char* const envp[]);
 Status pidfd_send_signal(int pidfd, int signal);
@@ -152,6 +157,8 @@ Status reap_others(pid_t except);
 Result<UniqueFd> signal_fd(const sigset_t& signals);
 // timerfd(2) of the monotonic clock that fires once, after that many milliseconds; non-blocking.
 Result<UniqueFd> timer_fd(unsigned milliseconds);
+// eventfd(2), counting from 0; non-blocking.
+Result<UniqueFd> event_fd();
 Status set_dumpable(bool on);
 Status set_parent_death_signal(int signal);
 

@@ -63,6 +63,27 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   }
 }
 
+std::optional<std::string> decode_base64(std::string_view text) {
+  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  text = trim(text);
+  if (text.size() % 4 != 0) return std::nullopt;
+  std::string out;
+  while (!text.empty()) {
+    const std::string_view group = text.substr(0, 4);
+    text.remove_prefix(4);
+    size_t padding = 0;
+    if (text.empty()) padding = group.ends_with("==") ? 2 : group.ends_with('=') ? 1 : 0;
+    uint32_t bits = 0;
+    for (size_t i = 0; i < 4; ++i) {
+      const size_t digit = i < 4 - padding ? kDigits.find(group[i]) : 0;
+      if (digit == std::string_view::npos) return std::nullopt;
+      bits = bits << 6 | static_cast<uint32_t>(digit);
+    }
+    for (size_t i = 0; i < 3 - padding; ++i) out.push_back(static_cast<char>(bits >> (16 - 8 * i)));
+  }
+  return out;
+}
+
 std::string_view trim(std::string_view text) {
   constexpr std::string_view kSpace = " \t\r\n";
   const size_t first = text.find_first_not_of(kSpace);

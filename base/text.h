@@ -63,6 +63,9 @@ std::string printable(std::string_view text);
 // `text` with what is not UTF-8 (RFC 3629) replaced by U+FFFD, byte by byte.
 std::string valid_utf8(std::string_view text);
 
+// RFC 4648, section 4, with its padding; white space around it is fine. Nothing when it is something else.
+std::optional<std::string> decode_base64(std::string_view text);
+
 // The candidates nearest to `wanted` by edit distance, nearest first; for "did you mean".
 std::vector<std::string> nearest(std::string_view wanted, const std::vector<std::string>& candidates,
                                  size_t most);

@@ -14,6 +14,11 @@ void write_map(const Proc& proc, pid_t pid, const char* file, const std::string&
 
 }  // namespace
 
+bool in_user_namespace(const Proc& proc) {
+  const sys::Result<struct stat> self = sys::stat_at(proc.fd(), "self/ns/user", 0);
+  return self.ok() && self->st_ino != kInitialUserNamespace;
+}
+
 std::string id_map_text(const std::vector<IdRange>& map) {
   std::string text;
   for (const IdRange& range : map) text += cat(range.inside, " ", range.outside, " ", range.size, "\n");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A user namespace that nobody lives in: only its id maps are wanted, for a mount (MOUNT_ATTR_IDMAP). Also
-// the text of such maps, and writing them for a process.
+// User namespaces: the one that we are in, id maps as text and for a process, and one that nobody lives in,
+// of which only the id maps are wanted, for a mount (MOUNT_ATTR_IDMAP).
 #pragma once
 
 #include <sys/types.h>
@@ -14,11 +14,18 @@
 
 namespace crunlite {
 
+// Its number on every machine (PROC_USER_INIT_INO). An identity map proves nothing.
+inline constexpr ino_t kInitialUserNamespace = 0xEFFFFFFD;
+
 struct IdRange {
   uint32_t inside = 0;
   uint32_t outside = 0;
   uint32_t size = 0;
 };
+
+// Whether we are in another than the initial one, where root may neither make devices nor change many a
+// limit. No when that cannot be read.
+bool in_user_namespace(const Proc& proc);
 
 // user_namespaces(7): one "inside outside size" per line.
 std::string id_map_text(const std::vector<IdRange>& map);

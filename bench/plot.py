@@ -12,13 +12,14 @@ import sys
 from html import escape
 
 TITLES = {('run', 'plain'): 'run', ('run', 'seccomp'): 'run, with a system call filter',
-          ('lifecycle', 'plain'): 'create, start, delete', ('lifecycle', 'seccomp'): 'create, start, delete, with a filter'}
+          ('lifecycle', 'plain'): 'create, start, delete',
+          ('lifecycle', 'seccomp'): 'create, start, delete, with a filter'}
 COLOURS = {'floor': '#9aa4b2', 'crun-lite': '#1f7a5c', 'crun': '#5b7fb8', 'runc': '#8a6fb0'}
 LABELS = {'floor': 'kernel alone'}
 WIDTH, LEFT, RIGHT, BAR, GAP, HEAD, TOP = 760, 115, 160, 22, 8, 34, 64
 STYLE = ('text{font:14px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:#1c2330}'
-         '.h{font-size:18px;font-weight:600}.p{font-weight:600}.s{fill:#5a6472;font-size:12px}.n{font-variant-numeric:tabular-nums}'
-         'line{stroke:#c8ced6}'
+         '.h{font-size:18px;font-weight:600}.p{font-weight:600}.s{fill:#5a6472;font-size:12px}'
+         '.n{font-variant-numeric:tabular-nums}line{stroke:#c8ced6}'
          '@media(prefers-color-scheme:dark){text{fill:#e6e9ee}.s{fill:#9aa4b2}line{stroke:#3c4452}}')
 
 
@@ -37,8 +38,10 @@ def panel(samples, title, y, scale):
         times = statistics.median(a / b for a, b in zip(samples[name], floor))
         width = max(2.0, median * scale)
         parts += [text(LEFT - 10, y + 16, LABELS.get(name, name), 'p' if name == 'crun-lite' else '', 'end'),
-                  f'<rect x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR}" rx="3" fill="{COLOURS.get(name, "#888")}"/>',
-                  text(LEFT + width + 8, y + 16, f'{median:.1f} ms' + ('' if name == 'floor' else f'  ({times:.1f} ×)'), 'n')]
+                  f'<rect x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR}" rx="3" '
+                  f'fill="{COLOURS.get(name, "#888")}"/>',
+                  text(LEFT + width + 8, y + 16, f'{median:.1f} ms' + ('' if name == 'floor' else f'  ({times:.1f} ×)'),
+                       'n')]
         y += BAR + GAP
     parts.append(f'<line x1="{LEFT}" y1="{top - 4}" x2="{LEFT}" y2="{y - 2}"/>')
     return parts, y + 10
@@ -55,11 +58,13 @@ def draw(result):
             elements, y = panel(samples, TITLES[mode, profile], y, scale)
             parts += elements
     where = result['machine']
-    parts.append(text(20, y + 8, f'Linux {where["kernel"]}, {where["cpus"]} × {where["cpu"]}, cgroup {where["cgroup"]}, '
+    parts.append(text(20, y + 8, f'Linux {where["kernel"]}, {where["cpus"]} × {where["cpu"]}, cgroup '
+                                 f'{where["cgroup"]}, '
                       f'{result["rounds"]} rounds in turns; bench/startup', 's'))
     height = y + 24
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" role="img" '
-            f'aria-label="Start-up times of container runtimes"><style>{STYLE}</style>\n' + '\n'.join(parts) + '\n</svg>\n')
+            f'aria-label="Start-up times of container runtimes"><style>{STYLE}</style>\n' + '\n'.join(parts)
+            + '\n</svg>\n')
 
 
 def main():

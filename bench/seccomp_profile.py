@@ -11,7 +11,8 @@ SOURCE = pathlib.Path('/usr/share/containers/seccomp.json')  # Debian: golang-gi
 CAPABILITIES = {'CAP_AUDIT_WRITE', 'CAP_KILL', 'CAP_NET_BIND_SERVICE'}
 ACTIONS = {'SCMP_ACT_ALLOW': 0x7fff0000, 'SCMP_ACT_ERRNO': 0x00050000}
 OPERATORS = {name: number for number, name in enumerate(
-    ('SCMP_CMP_NE', 'SCMP_CMP_LT', 'SCMP_CMP_LE', 'SCMP_CMP_EQ', 'SCMP_CMP_GE', 'SCMP_CMP_GT', 'SCMP_CMP_MASKED_EQ'), 1)}
+    ('SCMP_CMP_NE', 'SCMP_CMP_LT', 'SCMP_CMP_LE', 'SCMP_CMP_EQ', 'SCMP_CMP_GE', 'SCMP_CMP_GT', 'SCMP_CMP_MASKED_EQ'),
+    start=1)}
 ARCHITECTURES = {'SCMP_ARCH_X86_64': 0xC000003E, 'SCMP_ARCH_X86': 0x40000003, 'SCMP_ARCH_X32': 0x4000003E}
 
 

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/sys.h"
+#include "base/user_namespace.h"
 #include "cmd/grammar.h"
 #include "runtime/bundle.h"
 #include "runtime/runtime.h"
@@ -32,15 +33,15 @@ void describe(Grammar& grammar, GlobalFlags& flags) {
   grammar.choice("--log-level", flags.log_level, {"error", "warning", "debug"},
                  "what to log (default: error)");
   grammar.flag("--debug", flags.debug, "log everything");
-  grammar.option("--cgroup-manager", flags.cgroup_manager, "NAME", "cgroupfs or disabled");
-  grammar.flag("--systemd-cgroup", flags.systemd_cgroup, "let systemd make the cgroups (not in this build)");
-  grammar.choice("--rootless", flags.rootless, {"true", "false", "auto"}, "taken for compatibility");
+  grammar.option("--cgroup-manager", flags.cgroup_manager, "NAME", "cgroupfs, systemd or disabled");
+  grammar.flag("--systemd-cgroup", flags.systemd_cgroup, "the same as --cgroup-manager systemd");
+  grammar.choice("--rootless", flags.rootless, {"true", "false", "auto"},
+                 "do without the cgroups that an unprivileged caller may not make (default: auto)");
   grammar.help_flag(flags.help);  // ours, because it also lists the verbs
   grammar.flag("-v,--version", flags.version, "print the version");
 }
 
 bool in_initial_user_namespace() {
-  constexpr ino_t kInitialUserNamespace = 0xEFFFFFFD;  // PROC_USER_INIT_INO
   const sys::Result<struct stat> self = sys::stat_at(AT_FDCWD, "/proc/self/ns/user", 0);
   return !self.ok() || self->st_ino == kInitialUserNamespace;
 }
@@ -51,6 +52,11 @@ std::string default_root() {
   const bool usable = runtime_dir && *runtime_dir == '/';
   const bool unprivileged = usable && (::geteuid() != 0 || !in_initial_user_namespace());
   return unprivileged ? cat(runtime_dir, "/crun-lite") : std::string(runtime::kDefaultRoot);
+}
+
+bool is_rootless(const std::string& flag) {
+  if (flag == "true" || flag == "false") return flag == "true";
+  return ::geteuid() != 0 || !in_initial_user_namespace();
 }
 
 std::string absolute(const std::string& path) {
@@ -75,6 +81,7 @@ Globals interpret(const Grammar& grammar, const GlobalFlags& flags) {
   globals.log = log_config(flags);
   globals.cgroup_manager = flags.systemd_cgroup ? runtime::CgroupManager::kSystemd
                                                 : runtime::parse_cgroup_manager(flags.cgroup_manager);
+  globals.rootless = is_rootless(flags.rootless);
   for (const char* name :
        {"--root", "--log", "--log-format", "--systemd-cgroup", "--rootless", "--cgroup-manager"})
     if (grammar.given(name)) globals.oci_flag_given = true;

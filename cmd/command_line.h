@@ -18,8 +18,10 @@ struct Globals {
   bool root_given = false;  // by --root
   log::Config log;
   runtime::CgroupManager cgroup_manager = runtime::CgroupManager::kCgroupfs;
+  // The caller has no privileges over the machine: by --rootless, or because of who he is.
+  bool rootless = false;
   unsigned inherited_fds = 0;  // how many of 3, 4, … our caller had opened for us
-  // Some flag that only an OCI caller gives: decides what `run` means (cmd/dispatch.h).
+  // Some flag that only an OCI caller gives: decides what the verb means (cmd/dispatch.h).
   bool oci_flag_given = false;
 };
 
@@ -29,6 +31,7 @@ struct CommandLine {
   Args args;         // after the verb
   bool help = false;
   bool version = false;
+  bool said_oci = false;  // `crun-lite oci VERB`
 };
 
 // Throws Error(kUsage).

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // `features` (runtime-spec features.md): what this build really does. dockerd, containerd and CRI-O switch
 // things on by it, so every list is the very table that the code parses with.
+#include "cmd/criu_program.h"
 #include "cmd/grammar.h"
 #include "cmd/output.h"
 #include "cmd/verbs.h"
 #include "cmd/version.h"
+#include "oci/annotations.h"
 #include "oci/names.h"
 #include "rootfs/mount_options.h"
 #include "runtime/capabilities.h"
@@ -33,21 +35,21 @@ Array hook_names() {
   return out;
 }
 
-// SCMP_ACT_NOTIFY is known and refused (runtime/seccomp.h).
-Array seccomp_actions() {
+// Those that let whoever may set them do more than describe a container.
+Array unsafe_annotations() {
   Array out;
-  for (const auto& row : oci::kSeccompActions)
-    if (row.value != oci::SeccompAction::kNotify) out.emplace_back(row.name);
+  for (const oci::KnownAnnotation& known : oci::kAnnotations)
+    if (known.kind == oci::AnnotationKind::kUnsafe) out.emplace_back(known.name);
   return out;
 }
 
 Object seccomp() {
   return {{"enabled", true},
-          {"actions", seccomp_actions()},
+          {"actions", names(oci::kSeccompActions)},
           {"operators", names(oci::kSeccompOperators)},
           {"archs", strings(runtime::seccomp_architecture_names())},
           {"knownFlags", strings(runtime::seccomp_flag_names())},
-          {"supportedFlags", strings(runtime::seccomp_flag_names())}};
+          {"supportedFlags", strings(runtime::supported_seccomp_flag_names())}};
 }
 
 Object linux_features() {
@@ -56,13 +58,15 @@ Object linux_features() {
   return {{"namespaces", names(oci::kNamespaceTypes)},
           {"capabilities", strings(runtime::capability_names())},
           {"cgroup",
-           Object{{"v1", true}, {"v2", true}, {"systemd", false}, {"systemdUser", false}, {"rdma", false}}},
+           Object{{"v1", true}, {"v2", true}, {"systemd", true}, {"systemdUser", true}, {"rdma", true}}},
           {"seccomp", seccomp()},
           {"apparmor", on},
           {"selinux", on},
-          {"intelRdt", off},
+          {"memoryPolicy",
+           Object{{"modes", names(oci::kMemoryPolicyModes)}, {"flags", names(oci::kMemoryPolicyFlags)}}},
+          {"intelRdt", Object{{"enabled", true}, {"schemata", true}, {"monitoring", true}}},
           {"mountExtensions", Object{{"idmap", on}}},
-          {"netDevices", off}};
+          {"netDevices", on}};
 }
 
 }  // namespace
@@ -70,14 +74,19 @@ Object linux_features() {
 int features(const Globals&, const Args& args) {
   Grammar grammar("crun-lite features", "Print what this build can do, as JSON");
   if (!grammar.read(args)) return 0;
-  print_json(Object{{"ociVersionMin", "1.0.0"},
-                    {"ociVersionMax", "1.3.0"},
-                    {"hooks", hook_names()},
-                    {"mountOptions", strings(rootfs::mount_option_names())},
-                    {"linux", linux_features()},
-                    {"annotations", Object{{"io.github.crun-lite.version", kVersion},
-                                           {"io.github.crun-lite.commit", commit()}}},
-                    {"potentiallyUnsafeConfigAnnotations", Array{}}});
+  const Object annotations{
+      {"io.github.seccomp.libseccomp.version", runtime::libseccomp_version()},
+      {"org.opencontainers.runc.checkpoint.enabled", find_criu().path.empty() ? "false" : "true"},
+      {"io.github.crun-lite.version", kVersion},
+      {"io.github.crun-lite.commit", commit()}};
+  const Object document{{"ociVersionMin", "1.0.0"},
+                        {"ociVersionMax", "1.3.0"},
+                        {"hooks", hook_names()},
+                        {"mountOptions", strings(rootfs::mount_option_names())},
+                        {"linux", linux_features()},
+                        {"annotations", annotations},
+                        {"potentiallyUnsafeConfigAnnotations", unsafe_annotations()}};
+  print_json(document, json::Style::kIndentedByFour);
   return 0;
 }
 

@@ -17,6 +17,8 @@ namespace crunlite::cmd {
 
 // For a verb with a grammar that Grammar cannot say. False: help was asked for and has been printed. Throws
 // Error(kUsage), which says the name of the app when it has one.
+// `--name value`, `--name=value`, `-n value`, `-nvalue` and `-n=value` are the same for every flag, the empty
+// value included, and of a flag that takes one value and is given twice the last counts.
 bool read_flags(CLI::App& app, const Args& args);
 
 class Grammar {
@@ -29,9 +31,14 @@ class Grammar {
   // work.
   void option(const std::string& names, std::string& value, const std::string& type, const std::string& help);
   void option(const std::string& names, unsigned& value, const std::string& type, const std::string& help);
+  // May be given several times, one value each.
+  void list(const std::string& names, std::vector<std::string>& values, const std::string& type,
+            const std::string& help);
   void choice(const std::string& names, std::string& value, const std::vector<std::string>& allowed,
               const std::string& help);
   void flag(const std::string& names, bool& value, const std::string& help);
+  // Not in the help.
+  void hidden_option(const std::string& names, std::string& value);
   // Taken for compatibility, without effect and not in the help.
   void ignored_flag(const std::string& names);
   void required(const std::string& name, std::string& value, const std::string& help);
@@ -45,8 +52,18 @@ class Grammar {
   void help_flag(bool& value);
   // For the flags in front of the verb: everything from the first positional on stays unread, and gives it.
   Args read_front(const Args& args);
+  // Of what read_front() has given: the first word. Throws Error(kUsage) for a flag that it did not know, and
+  // when there is no word.
+  std::string first_positional(const Args& rest) const;
   bool given(const std::string& name) const;
   std::string help() const;
+
+  // All that it knows, also what the help does not show; for the test that compares it with cmd/dispatch.cc.
+  struct Name {
+    std::string name;  // "-b", "--bundle"
+    bool takes_value;
+  };
+  std::vector<Name> names() const;
 
  private:
   std::unique_ptr<CLI::App> app_;

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/sys.h"
+#include "cmd/grammar.h"
 #include "engine/load_image.h"
 
 namespace crunlite::cmd {
@@ -68,14 +69,7 @@ int load(const std::string& store_root, const std::vector<std::string>& args) {
   app.add_flag("-q,--quiet", options.quiet, "Suppress the load output");
   app.allow_extras();
   app.add_option("--platform", options.platform, "Load only the given platform (os/architecture)");
-  try {
-    app.parse(std::vector<std::string>(args.rbegin(), args.rend()));
-  } catch (const CLI::CallForHelp&) {
-    print(app.help());
-    return 0;
-  } catch (const CLI::ParseError& error) {
-    throw Error(ErrorKind::kUsage, "load: ", error.what()).with_remedy("see `crun-lite load --help`");
-  }
+  if (!read_flags(app, args)) return 0;
   if (!app.remaining().empty()) refuse_argument(app.remaining().front());
   engine::LoadRequest request{.input = options.input, .platform = parse_platform(options.platform)};
   if (options.input.empty()) {

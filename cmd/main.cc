@@ -6,17 +6,17 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <climits>
 #include <optional>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/sys.h"
 #include "cmd/command_line.h"
 #include "cmd/configuration.h"
 #include "cmd/dispatch.h"
+#include "cmd/other_programs.h"
 #include "cmd/output.h"
 #include "cmd/self_seal.h"
+#include "cmd/surroundings.h"
 #include "cmd/verbs.h"
 #include "cmd/version.h"
 
@@ -36,10 +36,20 @@ constexpr Verb kVerbs[] = {
     {"run", oci_run, "with --bundle: create, start, wait and delete in one"},
     {"state", oci_state, "what a container is doing, as JSON"},
     {"list", oci_list, "all containers"},
+    {"exec", oci_exec, "run a further program in a container"},
+    {"ps", oci_ps, "the processes of a container"},
     {"kill", oci_kill, "send a signal to a container"},
+    {"pause", oci_pause, "stop all processes of a container where they are"},
+    {"resume", oci_resume, "let them go on"},
+    {"update", oci_update, "change the limits of a container"},
+    {"events", oci_events, "what a container uses, at an interval, as JSON"},
+    {"mounts", oci_mounts, "add mounts to a running container, or remove them"},
+    {"checkpoint", oci_checkpoint, "write the processes of a container to a directory"},
+    {"restore", oci_restore, "make a container again from a checkpoint"},
     {"delete", oci_delete, "delete a container"},
     {"spec", spec, "write a config.json to start from"},
     {"features", features, "what this build can do, as JSON"},
+    {"install", install, "print or write what podman, docker and other callers need"},
 };
 
 // Verbs of crun-lite-image, the other program: it holds the parsers of archives, which have no business in
@@ -57,25 +67,18 @@ constexpr std::string_view kForeground =
 constexpr Missing kMissing[] = {
     {"attach", kForeground},
     {"build", "build with `buildah bud`, see docs/getting-started.md"},
-    {"checkpoint", ""},
     {"commit", ""},
     {"cp", "use `run -v`"},
-    {"events", ""},
-    {"exec", ""},
     {"image", ""},
     {"images", ""},
     {"inspect", "`crun-lite state ID` says what a container is doing"},
     {"login", ""},
     {"logs", kForeground},
     {"network", ""},
-    {"pause", ""},
     {"port", ""},
-    {"ps", "see `crun-lite list`"},
     {"pull", "`crun-lite load -i FILE` brings an image in"},
     {"push", ""},
     {"restart", kForeground},
-    {"restore", ""},
-    {"resume", ""},
     {"rm", kForeground},
     {"rmi", ""},
     {"save", ""},
@@ -83,7 +86,6 @@ constexpr Missing kMissing[] = {
     {"stop", kForeground},
     {"tag", ""},
     {"unpause", ""},
-    {"update", ""},
     {"volume", ""},
     {"wait", kForeground},
 };
@@ -95,13 +97,19 @@ const Verb* find_verb(std::string_view name) {
 
 // Verbs that enter a container run from a copy that the container cannot write (cmd/self_seal.h).
 bool enters_container(std::string_view verb) {
-  return verb == "create" || verb == "run";
+  return verb == "create" || verb == "run" || verb == "exec" || verb == "mounts";
+}
+
+// Of an error of our own. That of `exec` must not look like the command's.
+int failure_code(std::string_view verb) {
+  return verb == "exec" ? 255 : 1;
 }
 
 // Verbs that take milliseconds finish what they began: Ctrl-C goes to the whole foreground group, also to the
 // `state` and `delete` of a caller that is just about to clean up (buildah gives up, and leaves a running
 // container, when its `state` dies of it). SIGTERM still ends them: that is sent to one process.
-constexpr std::string_view kBriefVerbs[] = {"create", "start", "state", "list", "kill", "delete"};
+constexpr std::string_view kBriefVerbs[] = {"create", "start",  "state",  "list",   "ps",        "kill",
+                                            "pause",  "resume", "update", "delete", "checkpoint"};
 
 void hold_back_terminal_signals() {
   sigset_t set;
@@ -110,19 +118,18 @@ void hold_back_terminal_signals() {
   if (::sigprocmask(SIG_BLOCK, &set, nullptr) == -1) throw SysError(errno, "block signals");
 }
 
-constexpr std::string_view kSealedMark = "CRUNLITE_SEALED=1";
-
 // Comes back when we run from such a copy.
 void run_from_unwritable_copy(char** argv) {
   const std::optional<UniqueFd> copy = unwritable_self();
   if (!copy) return;
   std::vector<char*> environment;
+  std::string mark = cat(kSealedVariable, "=");
   for (char** variable = environ; *variable; ++variable) {
-    if (*variable == kSealedMark)
+    if (std::string_view(*variable).starts_with(mark))
       throw Error(ErrorKind::kUnsupported, "cannot run from an unwritable copy of crun-lite");
     environment.push_back(*variable);
   }
-  std::string mark(kSealedMark);
+  mark += own_path();
   environment.push_back(mark.data());
   environment.push_back(nullptr);
   check(sys::exec_fd(copy->get(), argv, environment.data()), "start an unwritable copy of crun-lite");
@@ -133,25 +140,16 @@ void restore_name() {
   (void)::prctl(PR_SET_NAME, "crun-lite", 0UL, 0UL, 0UL);
 }
 
-std::string read_link(const char* path) {
-  char target[PATH_MAX];
-  const size_t size = check(sys::readlink_at(AT_FDCWD, path, target, sizeof target), "read ", path);
-  return std::string(target, size);
-}
-
-// In the other program from now on. It is in libexec when installed, and beside us in a build directory.
+// In the other program from now on.
 [[noreturn]] void become_image_program(const CommandLine& line) {
-  const std::string self = read_link("/proc/self/exe");
-  const std::string directory = self.substr(0, self.rfind('/'));
-  const std::string candidates[] = {directory + "/../libexec/crun-lite/crun-lite-image",
-                                    directory + "/crun-lite-image"};
+  const std::string program = find_own_program("crun-lite-image");
   Args args = {"crun-lite", "--store", configuration().storage_root, line.verb};
   args.insert(args.end(), line.args.begin(), line.args.end());
   std::vector<char*> argv;
   for (std::string& arg : args) argv.push_back(arg.data());
   argv.push_back(nullptr);
-  for (const std::string& path : candidates) (void)::execve(path.c_str(), argv.data(), environ);
-  throw SysError(errno, "start crun-lite-image (looked for ", candidates[0], " and ", candidates[1], ")");
+  (void)::execve(program.c_str(), argv.data(), environ);
+  throw SysError(errno, "start ", program);
 }
 
 int print_version() {
@@ -194,18 +192,20 @@ bool is_image_verb(std::string_view name) {
   return std::ranges::find(kImageVerbs, name) != std::end(kImageVerbs);
 }
 
-bool bundle_here() {
-  try {
-    return read_file(AT_FDCWD, "config.json", 4u << 20).find("\"ociVersion\"") != std::string::npos;
-  } catch (const Error&) {
-    return false;
-  }
-}
+// What docker's meaning of a verb that has two would need, and what does nearly the same.
+constexpr Missing kMissingForImages[] = {
+    {"create", "`crun-lite run IMAGE` runs an image; for a bundle say `crun-lite create --bundle DIR ID`"},
+    {"ps", "see `crun-lite list`; `crun-lite ps ID` shows the processes of one container"},
+    {"events", "`crun-lite events ID` follows one container"},
+};
 
-Door door_of(const CommandLine& line, char** argv) {
-  const CalledAs called = called_as(argv[0]);
-  if (called != CalledAs::kEither) return called == CalledAs::kOci ? Door::kOci : Door::kImage;
-  return door_of_run(line.globals, line.args, {.bundle_here = bundle_here, .image_exists = image_exists});
+[[noreturn]] void refuse_for_images(const std::string& verb) {
+  const auto row = std::ranges::find(kMissingForImages, verb, &Missing::name);
+  throw Error(ErrorKind::kUnsupported, "crun-lite ", verb, ": docker's ", quote(verb),
+              ", for containers made from images, is not in this version")
+      .with_remedy(row != std::end(kMissingForImages)
+                       ? std::string(row->instead)
+                       : cat("`crun-lite oci ", verb, " ID` does it to the container with the full ID"));
 }
 
 int run_verb(const CommandLine& line, char** argv) {
@@ -213,9 +213,13 @@ int run_verb(const CommandLine& line, char** argv) {
   if (line.help || line.verb == "help") return print_help();
   if (line.verb.empty()) return print_help(), 1;
   if (is_image_verb(line.verb)) become_image_program(line);
-  if (line.verb == "run" && door_of(line, argv) == Door::kImage) return run_image(line.args);
   const Verb* verb = find_verb(line.verb);
   if (!verb) refuse_verb(line.verb);
+  if (has_two_meanings(line.verb) &&
+      door_of(line, called_as(argv[0]), surroundings_of(line.globals)) == Door::kImage) {
+    if (line.verb == "run") return run_image(line.args);
+    refuse_for_images(line.verb);
+  }
   return verb->run(line.globals, line.args);
 }
 
@@ -231,7 +235,7 @@ unsigned count_inherited_fds() {
 
 // What callers grep for: "crun-lite create failed: …".
 void report(const Error& error, std::string_view verb) {
-  const bool named = verb == "create" || verb == "run";
+  const bool named = enters_container(verb) || verb == "checkpoint" || verb == "restore";
   const std::string known = verb == "spec" ? error.remedy() : remedy_of(error);
   const std::string remedy = known.empty() ? "" : cat(" (", known, ")");
   const bool says_so = std::string_view(error.what()).starts_with(cat("crun-lite ", verb, ":"));
@@ -248,7 +252,7 @@ void take_off_help(CommandLine& line) {
 // `crun-lite oci run …`, for scripts that want to be sure which `run` they get.
 void take_off_oci(CommandLine& line) {
   if (line.verb != "oci" || line.args.empty()) return;
-  line.globals.oci_flag_given = true;
+  line.said_oci = true;
   line.verb = line.args.front();
   line.args.erase(line.args.begin());
 }
@@ -273,7 +277,7 @@ int run_program(char** argv, const Args& args) {
   } catch (const std::exception& error) {
     log::error(cat("internal error: ", error.what()));
   }
-  return 1;
+  return failure_code(line.verb);
 }
 
 }  // namespace

@@ -6,13 +6,12 @@ namespace crunlite::cmd {
 
 int oci_create(const Globals& globals, const Args& args) {
   Grammar grammar("crun-lite create", "Make a container from a bundle; `start` runs its program");
-  runtime::CreateOptions options;
-  add_create_flags(grammar, options);
-  grammar.ignored_flag("--no-subreaper");
+  CreateFlags flags;
+  describe(grammar, flags);
   if (!grammar.read(as_go_reads_them(args))) return 0;
-  complete_create_options(globals, options);
+  complete_create_options(globals, flags.options);
   // It waits for `start`; our caller's subreaper is its parent from now on.
-  runtime::create(options).detach();
+  runtime::create(flags.options).detach();
   return 0;
 }
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <stdlib.h>
+
 #include "cmd/grammar.h"
 #include "cmd/verbs.h"
 #include "runtime/runtime.h"
@@ -10,7 +12,8 @@ int oci_start(const Globals& globals, const Args& args) {
   runtime::Ref container{.root = globals.root};
   grammar.required("container-id", container.id, "which container");
   if (!grammar.read(args)) return 0;
-  runtime::start(container);
+  const char* notify_socket = ::getenv("NOTIFY_SOCKET");
+  runtime::start(container, notify_socket ? notify_socket : "");
   return 0;
 }
 

@@ -25,8 +25,8 @@ std::string remedy_of(const Error& error) {
   return error.remedy();
 }
 
-void print_json(const json::Value& document) {
-  print(json::dump(document, json::Style::kIndented) + "\n");
+void print_json(const json::Value& document, json::Style style) {
+  print(json::dump(document, style) + "\n");
 }
 
 }  // namespace crunlite::cmd

@@ -20,6 +20,6 @@ void log_error(std::string_view prefix, const Error& error, std::string_view suf
 std::string remedy_of(const Error& error);
 
 // With a newline at the end.
-void print_json(const json::Value& document);
+void print_json(const json::Value& document, json::Style style = json::Style::kIndented);
 
 }  // namespace crunlite::cmd

@@ -329,33 +329,6 @@ class RunUsage : public CLI::Formatter {
   }
 };
 
-// For CLI11 "--hostname=" has no value, and the image that follows becomes it. As two arguments it is
-// understood.
-class Unfolded {
- public:
-  explicit Unfolded(const Args& args) : original_(args) {
-    for (size_t i = 0; i < args.size(); ++i) {
-      const bool empty_value = args[i].starts_with("--") && args[i].find('=') == args[i].size() - 1;
-      add(empty_value ? args[i].substr(0, args[i].size() - 1) : args[i], i);
-      if (empty_value) add("", i);
-    }
-  }
-  const Args& args() const { return args_; }
-  // The last `count` of args(), as they were written: a command's arguments are its own.
-  Args rest(size_t count) const {
-    const size_t first = count == 0 ? original_.size() : source_[args_.size() - count];
-    return {original_.begin() + static_cast<ptrdiff_t>(first), original_.end()};
-  }
-
- private:
-  void add(std::string arg, size_t source) {
-    args_.push_back(std::move(arg));
-    source_.push_back(source);
-  }
-  Args original_, args_;
-  std::vector<size_t> source_;  // of each of args_, its place in original_
-};
-
 // Lists of config.yaml stay, those of the command line come behind them. CLI11 would replace them.
 class Lists {
  public:
@@ -393,12 +366,11 @@ std::optional<RunOptions> parse_run(const Args& args, const RunOptions& defaults
   add_storage_flags(app, options, flags);
   add_limit_flags(app, options, flags);
   add_security_flags(app, options, flags);
-  const Unfolded unfolded(args);
-  if (!read_flags(app, unfolded.args())) return std::nullopt;
+  if (!read_flags(app, args)) return std::nullopt;
   lists.put_back();
   if (app.count("--entrypoint") > 0) options.entrypoint = flags.entrypoint;
 
-  take_image_and_command(app, unfolded.rest(app.remaining().size()), options);
+  take_image_and_command(app, app.remaining(), options);
   apply_network(flags, options);
   apply_limits(flags, options);
   apply_env(flags, options);

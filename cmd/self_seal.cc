@@ -9,11 +9,11 @@
 
 #include <sys/statvfs.h>
 
-#include <climits>
 #include <string>
 
 #include "base/error.h"
 #include "base/sys.h"
+#include "cmd/other_programs.h"
 
 namespace crunlite::cmd {
 namespace {
@@ -26,13 +26,6 @@ bool unwritable(int exe) {
   if (seals != -1 && (seals & F_SEAL_WRITE)) return true;
   const sys::Result<struct statfs> fs = sys::fstatfs(exe);
   return fs.ok() && (fs->f_flags & ST_RDONLY);
-}
-
-std::string path_of_self() {
-  char path[PATH_MAX];
-  const size_t size =
-      check(sys::readlink_at(AT_FDCWD, "/proc/self/exe", path, sizeof path), "read /proc/self/exe");
-  return std::string(path, size);
 }
 
 // The directory of our binary and one more, because overlay wants two lower layers when there is no upper
@@ -86,7 +79,7 @@ bool same_content(int a, int b) {
 std::optional<UniqueFd> unwritable_self() {
   const UniqueFd exe = check(sys::open_at(AT_FDCWD, "/proc/self/exe", O_RDONLY), "open /proc/self/exe");
   if (unwritable(exe.get())) return std::nullopt;
-  sys::Result<UniqueFd> overlay = overlay_copy(path_of_self());
+  sys::Result<UniqueFd> overlay = overlay_copy(running_path());
   if (overlay.ok() && same_content(overlay->get(), exe.get())) return std::move(*overlay);
   return memfd_copy(exe.get());
 }

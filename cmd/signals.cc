@@ -44,7 +44,7 @@ std::optional<int> find_signal(std::string_view text) {
 
 int parse_signal(std::string_view text) {
   const std::optional<int> signal = find_signal(text);
-  if (!signal || *signal < 1 || *signal > kLast)
+  if (!signal || *signal < 0 || *signal > kLast)
     throw Error(ErrorKind::kUsage, "unknown signal ", quote(text));
   return *signal;
 }

@@ -7,7 +7,8 @@
 
 namespace crunlite::cmd {
 
-// "9", "KILL", "SIGKILL", "kill", "RTMIN+3". Throws Error(kUsage).
+// "9", "KILL", "SIGKILL", "kill", "RTMIN+3"; "0" only asks whether there is somebody (kill(2)). Throws
+// Error(kUsage).
 int parse_signal(std::string_view text);
 
 }  // namespace crunlite::cmd

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `spec`: a config.json to start from, the same container as runc's.
+#include <linux/magic.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -40,6 +42,13 @@ std::vector<oci::Mount> default_mounts() {
   };
 }
 
+bool only_cgroup_v2() {
+  const sys::Result<UniqueFd> root = sys::open_at(AT_FDCWD, "/sys/fs/cgroup", O_PATH | O_DIRECTORY);
+  if (!root.ok()) return false;
+  const sys::Result<struct statfs> fs = sys::fstatfs(root->get());
+  return fs.ok() && fs->f_type == CGROUP2_SUPER_MAGIC;
+}
+
 oci::Spec default_spec() {
   oci::Spec spec{.oci_version = "1.3.0",
                  .root = {.path = "rootfs", .readonly = true},
@@ -48,8 +57,10 @@ oci::Spec default_spec() {
                  .hostname = "crun-lite"};
   spec.linux.resources.devices = {{.allow = false, .access = "rwm"}};
   for (const NamespaceType type : {NamespaceType::kPid, NamespaceType::kNetwork, NamespaceType::kIpc,
-                                   NamespaceType::kUts, NamespaceType::kMount, NamespaceType::kCgroup})
+                                   NamespaceType::kUts, NamespaceType::kMount})
     spec.linux.namespaces.push_back({.type = type});
+  // As with runc: scripts that edit its document add a cgroup namespace on v1 and would have two.
+  if (only_cgroup_v2()) spec.linux.namespaces.push_back({.type = NamespaceType::kCgroup});
   spec.linux.masked_paths = {
       "/proc/acpi",       "/proc/asound",      "/proc/kcore",       "/proc/keys",    "/proc/latency_stats",
       "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware", "/proc/scsi"};
@@ -91,7 +102,7 @@ int spec(const Globals&, const Args& args) {
   if (sys::stat_at(dir.get(), file.c_str(), AT_SYMLINK_NOFOLLOW).ok())
     throw Error(ErrorKind::kExists, "file ", file, " exists. Remove it first");
   const std::string text = json::dump(oci::encode_spec(document), json::Style::kIndented) + "\n";
-  write_file_atomic(dir.get(), file, text, 0666, Durability::kRename);
+  write_file_atomic(dir.get(), file, text, 0644, Durability::kRename);
   return 0;
 }
 

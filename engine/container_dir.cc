@@ -88,7 +88,30 @@ bool is_container_id(std::string_view name) {
   return name.size() == 64 && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
+std::vector<std::string> ids_in(const UniqueFd& containers) {
+  std::vector<std::string> ids = list_dir(containers.get(), ".");
+  std::erase_if(ids, [](const std::string& name) { return !is_container_id(name); });
+  return ids;
+}
+
 }  // namespace
+
+std::optional<ContainerRecord> find_container(const std::string& store_root, const std::string& word,
+                                              Match match) {
+  if (is_container_id(word)) return read_record(store_root, word);
+  const std::string path = store_root + "/containers";
+  sys::Result<UniqueFd> containers = sys::open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY);
+  if (!containers.ok() && containers.error() == ENOENT) return std::nullopt;
+  const UniqueFd dir = check(std::move(containers), "open ", path);
+  std::vector<ContainerRecord> beginning;
+  for (const std::string& id : ids_in(dir)) {
+    std::optional<ContainerRecord> record = read_record(store_root, id);
+    if (record && record->name == word) return record;
+    if (record && !word.empty() && id.starts_with(word)) beginning.push_back(std::move(*record));
+  }
+  if (match == Match::kWhole || beginning.size() != 1) return std::nullopt;
+  return std::move(beginning.front());
+}
 
 ContainerDir ContainerDir::create(const std::string& store_root, ContainerRecord record) {
   const UniqueFd all = lock_all(store_root);
@@ -121,9 +144,7 @@ std::optional<ContainerDir> ContainerDir::adopt(const std::string& store_root, c
 
 std::vector<std::string> ContainerDir::list(const std::string& store_root) {
   const UniqueFd dir = make_own_dirs(store_root + "/containers", 0700);
-  std::vector<std::string> ids = list_dir(dir.get(), ".");
-  std::erase_if(ids, [](const std::string& name) { return !is_container_id(name); });
-  return ids;
+  return ids_in(dir);
 }
 
 void ContainerDir::remove() {

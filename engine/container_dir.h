@@ -27,6 +27,13 @@ struct ContainerRecord {
   std::string bridge;  // of the network that it may be attached to
 };
 
+// Whom a word on a command line means: a container's name, its id or the beginning of its id if no other id
+// begins so. Makes nothing; no store is a store without containers. A record that cannot be read does not
+// count. Throws SysError when the store cannot be read.
+enum class Match { kWhole, kBeginningOfId };
+std::optional<ContainerRecord> find_container(const std::string& store_root, const std::string& word,
+                                              Match match);
+
 class ContainerDir {
  public:
   // Reserves the record's name and id: directory and record exist and are locked on return. Throws

@@ -149,12 +149,14 @@ std::vector<LinkInfo> list_links(Netlink& route) {
   Message request("list the interfaces", RTM_GETLINK, 0);
   request.header(link_header(0, false));
   route.dump(std::move(request), [&](const Reply& reply) {
+    const auto header = reply.header<ifinfomsg>();
     const Attributes attributes = reply.attributes<ifinfomsg>();
-    links.push_back({.index = static_cast<uint32_t>(reply.header<ifinfomsg>().ifi_index),
+    links.push_back({.index = static_cast<uint32_t>(header.ifi_index),
                      .name = attributes.string(IFLA_IFNAME),
                      .alias = attributes.string(IFLA_IFALIAS),
                      .kind = attributes.nested(IFLA_LINKINFO).string(IFLA_INFO_KIND),
-                     .mtu = attributes.u32(IFLA_MTU).value_or(0)});
+                     .mtu = attributes.u32(IFLA_MTU).value_or(0),
+                     .up = (header.ifi_flags & IFF_UP) != 0});
   });
   return links;
 }

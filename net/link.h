@@ -66,6 +66,7 @@ struct LinkInfo {
   std::string alias;
   std::string kind;
   uint32_t mtu = 0;
+  bool up = false;
 };
 std::vector<LinkInfo> list_links(Netlink& route);
 // The index of an interface of the calling thread's namespace; 0: there is none.

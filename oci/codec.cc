@@ -69,15 +69,35 @@ Device decode_device(const Reader& at) {
   return device;
 }
 
+MemoryPolicy decode_memory_policy(const Reader& at) {
+  if (!at.has("mode")) at.problem("invalid memory policy mode: the member \"mode\" is missing");
+  return MemoryPolicy{.mode = named(at, "mode", "invalid memory policy mode", kMemoryPolicyModes)
+                                  .value_or(MemoryPolicyMode::kDefault),
+                      .nodes = at.get<std::string>("nodes", ""),
+                      .flags = named_list(at, "flags", "invalid memory policy flag", kMemoryPolicyFlags)};
+}
+
 std::string decode_propagation(const Reader& at) {
-  const std::string value = at.get<std::string>("rootfsPropagation", "");
+  std::string value = at.get<std::string>("rootfsPropagation", "");
   const bool known =
       value.empty() || std::ranges::find(kRootfsPropagations, value) != std::end(kRootfsPropagations);
   // The recursive forms are what runc's callers write; the specification lists the plain ones.
   const bool recursive = value.starts_with('r') && std::ranges::find(kRootfsPropagations, value.substr(1)) !=
                                                        std::end(kRootfsPropagations);
   if (!known && !recursive) at.at("rootfsPropagation").problem(cat("unknown propagation ", quote(value)));
-  return recursive ? value.substr(1) : value;
+  return value;
+}
+
+IntelRdt decode_rdt(const Reader& at) {
+  // Before v1.3.0 there were two members for the two kinds of monitoring.
+  bool monitoring = false;
+  for (const char* member : {"enableMonitoring", "enableCMT", "enableMBM"})
+    monitoring |= at.get<bool>(member, false);
+  return IntelRdt{.clos_id = at.get<std::string>("closID", ""),
+                  .l3_cache_schema = at.get<std::string>("l3CacheSchema", ""),
+                  .mem_bw_schema = at.get<std::string>("memBwSchema", ""),
+                  .schemata = at.get<std::vector<std::string>>("schemata", {}),
+                  .enable_monitoring = monitoring};
 }
 
 Linux decode_linux(const Reader& at) {
@@ -91,6 +111,11 @@ Linux decode_linux(const Reader& at) {
     object_member(offsets, "boottime", [&](const Reader& o) { out.boottime_offset = decode_time_offset(o); });
   });
   out.devices = list<Device>(at, "devices", decode_device);
+  object_member(at, "netDevices", [&](const Reader& devices) {
+    devices.each_member([&](const std::string& name, const Reader& device) {
+      if (is_object(device)) out.net_devices[name] = {.name = device.get<std::string>("name", "")};
+    });
+  });
   out.cgroups_path = at.get<std::string>("cgroupsPath", "");
   object_member(at, "resources", [&](const Reader& r) { out.resources = decode_resources(r); });
   out.rootfs_propagation = decode_propagation(at);
@@ -101,8 +126,12 @@ Linux decode_linux(const Reader& at) {
   out.sysctl = at.get<std::map<std::string, std::string>>("sysctl", {});
   object_member(at, "personality", [&](const Reader& p) {
     out.personality = require_named(p, "domain", "personality", kPersonalities);
+    // config-linux.md, Personality: no flag has a meaning so far.
+    if (!p.get<std::vector<std::string>>("flags", {}).empty())
+      p.at("flags").problem("unknown personality flag");
   });
-  out.unsupported = not_supported(at, {"intelRdt", "memoryPolicy", "netDevices"});
+  object_member(at, "intelRdt", [&](const Reader& rdt) { out.intel_rdt = decode_rdt(rdt); });
+  object_member(at, "memoryPolicy", [&](const Reader& m) { out.memory_policy = decode_memory_policy(m); });
   return out;
 }
 
@@ -112,6 +141,13 @@ Hooks decode_hooks(const Reader& at) {
   Hooks hooks;
   for (const HookPhase& phase : kHookPhases) hooks.*phase.hooks = list<Hook>(at, phase.name, decode_hook);
   return hooks;
+}
+
+std::vector<Mount> decode_mounts(const json::Value& document, std::vector<std::string>& problems) {
+  const Reader at(document, problems);
+  if (!is_object(at)) return {};
+  if (!at.has("mounts")) at.problem("neither an array of mounts nor an object that has one as \"mounts\"");
+  return list<Mount>(at, "mounts", decode_mount);
 }
 
 Spec decode_spec(const json::Value& document, std::vector<std::string>& problems) {

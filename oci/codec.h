@@ -25,6 +25,8 @@ json::Object encode_resources(const Resources& resources);
 json::Value encode_spec(const Spec& spec);
 
 // The hooks on their own: the runtime keeps some of them in its record.
+// The member "mounts" of an object, on its own.
+std::vector<Mount> decode_mounts(const json::Value& document, std::vector<std::string>& problems);
 Hooks decode_hooks(const json::Reader& at);
 json::Object encode_hooks(const Hooks& hooks);
 

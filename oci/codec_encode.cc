@@ -50,6 +50,22 @@ Object encode_device(const Device& d) {
   return out.maybe("fileMode", d.file_mode).always("uid", d.uid).always("gid", d.gid).take();
 }
 
+Object encode_rdt(const IntelRdt& r) {
+  return Members()
+      .text("closID", r.clos_id)
+      .strings("schemata", r.schemata)
+      .text("l3CacheSchema", r.l3_cache_schema)
+      .text("memBwSchema", r.mem_bw_schema)
+      .flag("enableMonitoring", r.enable_monitoring)
+      .take();
+}
+
+Object encode_net_devices(const std::map<std::string, NetDevice>& devices) {
+  Object out;
+  for (const auto& [name, device] : devices) out.add(name, Members().text("name", device.name).take());
+  return out;
+}
+
 Object encode_linux(const Linux& l) {
   Members out;
   out.list("uidMappings", l.uid_mappings, encode_mapping)
@@ -58,13 +74,21 @@ Object encode_linux(const Linux& l) {
       .object("resources", encode_resources(l.resources))
       .text("cgroupsPath", l.cgroups_path)
       .list("namespaces", l.namespaces, encode_namespace)
-      .list("devices", l.devices, encode_device);
+      .list("devices", l.devices, encode_device)
+      .object("netDevices", encode_net_devices(l.net_devices));
   if (l.seccomp) out.always("seccomp", encode_seccomp(*l.seccomp));
   out.text("rootfsPropagation", l.rootfs_propagation)
       .strings("maskedPaths", l.masked_paths)
       .strings("readonlyPaths", l.readonly_paths)
       .text("mountLabel", l.mount_label);
   if (l.personality) out.always("personality", Object{{"domain", name_of(kPersonalities, *l.personality)}});
+  if (l.intel_rdt) out.always("intelRdt", encode_rdt(*l.intel_rdt));
+  if (const auto& policy = l.memory_policy)
+    out.always("memoryPolicy", Members()
+                                   .always("mode", name_of(kMemoryPolicyModes, policy->mode))
+                                   .always("nodes", policy->nodes)
+                                   .names("flags", policy->flags, kMemoryPolicyFlags)
+                                   .take());
   return out.object("timeOffsets", encode_time_offsets(l)).take();
 }
 

@@ -30,6 +30,38 @@ Rlimit decode_rlimit(const Reader& at) {
                 .hard = at.require<uint64_t>("hard")};
 }
 
+Scheduler decode_scheduler(const Reader& at) {
+  return Scheduler{
+      .policy = require_named(at, "policy", "scheduler policy", kSchedulerPolicies),
+      .nice = at.get<int32_t>("nice", 0),
+      .priority = at.get<int32_t>("priority", 0),
+      .flags = named_list(at, "flags", "scheduler flag", kSchedulerFlags),
+      .runtime = at.get<uint64_t>("runtime", 0),
+      .deadline = at.get<uint64_t>("deadline", 0),
+      .period = at.get<uint64_t>("period", 0),
+  };
+}
+
+IoPriority decode_io_priority(const Reader& at) {
+  return IoPriority{.io_class = require_named(at, "class", "I/O priority class", kIoPriorityClasses),
+                    // Required; but runc takes a class alone, and an idle process has none.
+                    .priority = at.get<int32_t>("priority", 0)};
+}
+
+CpuAffinity decode_cpu_affinity(const Reader& at) {
+  return CpuAffinity{.initial = at.get<std::string>("initial", ""),
+                     .final = at.get<std::string>("final", "")};
+}
+
+Object encode_scheduler(const Scheduler& s) {
+  Members out;
+  out.always("policy", name_of(kSchedulerPolicies, s.policy))
+      .number("nice", s.nice)
+      .number("priority", s.priority)
+      .names("flags", s.flags, kSchedulerFlags);
+  return out.number("runtime", s.runtime).number("deadline", s.deadline).number("period", s.period).take();
+}
+
 Object encode_user(const User& u) {
   return Members()
       .always("uid", u.uid)
@@ -72,7 +104,10 @@ Process decode_process(const Reader& at) {
   process.oom_score_adj = at.get_optional<int32_t>("oomScoreAdj");
   process.apparmor_profile = at.get<std::string>("apparmorProfile", "");
   process.selinux_label = at.get<std::string>("selinuxLabel", "");
-  process.unsupported = not_supported(at, {"scheduler", "ioPriority"});
+  object_member(at, "scheduler", [&](const Reader& s) { process.scheduler = decode_scheduler(s); });
+  object_member(at, "ioPriority", [&](const Reader& p) { process.io_priority = decode_io_priority(p); });
+  object_member(at, "execCPUAffinity",
+                [&](const Reader& a) { process.exec_cpu_affinity = decode_cpu_affinity(a); });
   return process;
 }
 
@@ -87,12 +122,19 @@ Object encode_process(const Process& p) {
       .always("cwd", p.cwd);
   // Absent leaves the caller's capabilities alone, empty takes all away: the difference must survive.
   if (p.capabilities) out.always("capabilities", encode_capabilities(*p.capabilities));
-  return out.list("rlimits", p.rlimits, encode_rlimit)
+  out.list("rlimits", p.rlimits, encode_rlimit)
       .flag("noNewPrivileges", p.no_new_privileges)
       .maybe("oomScoreAdj", p.oom_score_adj)
       .text("apparmorProfile", p.apparmor_profile)
-      .text("selinuxLabel", p.selinux_label)
-      .take();
+      .text("selinuxLabel", p.selinux_label);
+  if (p.scheduler) out.always("scheduler", encode_scheduler(*p.scheduler));
+  if (p.io_priority)
+    out.always("ioPriority", Object{{"class", name_of(kIoPriorityClasses, p.io_priority->io_class)},
+                                    {"priority", p.io_priority->priority}});
+  if (const auto& affinity = p.exec_cpu_affinity)
+    out.always("execCPUAffinity",
+               Members().text("initial", affinity->initial).text("final", affinity->final).take());
+  return out.take();
 }
 
 }  // namespace crunlite::oci

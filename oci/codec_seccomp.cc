@@ -31,6 +31,7 @@ Seccomp decode_seccomp(const Reader& at) {
       .default_errno_ret = at.get_optional<uint32_t>("defaultErrnoRet"),
       .architectures = at.get<std::vector<std::string>>("architectures", {}),
       .flags = at.get<std::vector<std::string>>("flags", {}),
+      .flags_absent = !at.has("flags"),
       .listener_path = at.get<std::string>("listenerPath", ""),
       .listener_metadata = at.get<std::string>("listenerMetadata", ""),
       .rules = list<SeccompRule>(at, "syscalls", decode_seccomp_rule),
@@ -46,7 +47,7 @@ Object encode_seccomp_arg(const SeccompArg& a) {
 
 Object encode_seccomp_rule(const SeccompRule& r) {
   return Members()
-      .strings("names", r.names)
+      .always("names", Array(r.names.begin(), r.names.end()))
       .always("action", name_of(kSeccompActions, r.action))
       .maybe("errnoRet", r.errno_ret)
       .list("args", r.args, encode_seccomp_arg)

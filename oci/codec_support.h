@@ -52,6 +52,22 @@ Enum require_named(const Reader& at, std::string_view key, std::string_view what
   return named(at, key, what, table).value_or(table[0].value);
 }
 
+// An array of such names.
+template <class Enum, size_t N>
+std::vector<Enum> named_list(const Reader& at, std::string_view key, std::string_view what,
+                             const Name<Enum> (&table)[N]) {
+  std::vector<Enum> out;
+  at.each(key, [&](const Reader& element) {
+    const std::string* text = element.value().if_string();
+    if (const Name<Enum>* row = text ? find_name(table, *text) : nullptr)
+      out.push_back(row->value);
+    else
+      element.problem(text ? unknown_name(what, *text, table)
+                           : cat("expected string, found ", element.value().type_name()));
+  });
+  return out;
+}
+
 // Calls visit(member) when the object member `key` is there.
 template <class Visit>
 void object_member(const Reader& at, std::string_view key, Visit visit) {
@@ -68,28 +84,6 @@ std::vector<T> list(const Reader& at, std::string_view key, Decode decode) {
   return out;
 }
 
-// Callers send empty sections ("blockIO": {}, "hugepageLimits": []) for what they do not use; only a section
-// that asks for something may be refused.
-inline bool asks_for_something(const json::Value& value) {
-  if (const json::Object* object = value.if_object())
-    return std::any_of(object->begin(), object->end(),
-                       [](const auto& m) { return asks_for_something(m.second); });
-  if (const json::Array* array = value.if_array())
-    return std::any_of(array->begin(), array->end(), asks_for_something);
-  if (const int64_t* number = value.if_int()) return *number != 0;
-  if (const std::string* text = value.if_string()) return !text->empty();
-  if (const bool* flag = value.if_bool()) return *flag;
-  return !value.is_null();
-}
-
-inline std::vector<std::string> not_supported(const Reader& at,
-                                              std::initializer_list<std::string_view> keys) {
-  std::vector<std::string> out;
-  for (const std::string_view key : keys)
-    if (at.has(key) && asks_for_something(at.at(key).value())) out.emplace_back(key);
-  return out;
-}
-
 // --- encoding
 // Members in the order of the calls.
 class Members {
@@ -100,6 +94,10 @@ class Members {
   }
   Members& text(std::string_view key, const std::string& value) {
     return value.empty() ? *this : always(key, value);
+  }
+  template <class Number>
+  Members& number(std::string_view key, Number value) {
+    return value == 0 ? *this : always(key, value);
   }
   Members& flag(std::string_view key, bool value) { return value ? always(key, true) : *this; }
   template <class T>
@@ -120,6 +118,10 @@ class Members {
     Object out;
     for (const auto& [name, value] : values) out.add(name, value);
     return object(key, std::move(out));
+  }
+  template <class Enum, size_t N>
+  Members& names(std::string_view key, const std::vector<Enum>& values, const Name<Enum> (&table)[N]) {
+    return list(key, values, [&](Enum value) { return name_of(table, value); });
   }
   template <class T, class Encode>
   Members& list(std::string_view key, const std::vector<T>& values, Encode encode) {

@@ -64,6 +64,46 @@ inline constexpr Name<Personality> kPersonalities[] = {
     {"LINUX32", Personality::kLinux32},
 };
 
+// config.md, Linux Process: scheduler
+inline constexpr Name<SchedulerPolicy> kSchedulerPolicies[] = {
+    {"SCHED_OTHER", SchedulerPolicy::kOther},       {"SCHED_FIFO", SchedulerPolicy::kFifo},
+    {"SCHED_RR", SchedulerPolicy::kRoundRobin},     {"SCHED_BATCH", SchedulerPolicy::kBatch},
+    {"SCHED_ISO", SchedulerPolicy::kIso},           {"SCHED_IDLE", SchedulerPolicy::kIdle},
+    {"SCHED_DEADLINE", SchedulerPolicy::kDeadline},
+};
+inline constexpr Name<SchedulerFlag> kSchedulerFlags[] = {
+    {"SCHED_FLAG_RESET_ON_FORK", SchedulerFlag::kResetOnFork},
+    {"SCHED_FLAG_RECLAIM", SchedulerFlag::kReclaim},
+    {"SCHED_FLAG_DL_OVERRUN", SchedulerFlag::kDeadlineOverrun},
+    {"SCHED_FLAG_KEEP_POLICY", SchedulerFlag::kKeepPolicy},
+    {"SCHED_FLAG_KEEP_PARAMS", SchedulerFlag::kKeepParameters},
+    {"SCHED_FLAG_UTIL_CLAMP_MIN", SchedulerFlag::kUtilClampMin},
+    {"SCHED_FLAG_UTIL_CLAMP_MAX", SchedulerFlag::kUtilClampMax},
+};
+
+// config.md, Linux Process: ioPriority
+inline constexpr Name<IoPriorityClass> kIoPriorityClasses[] = {
+    {"IOPRIO_CLASS_RT", IoPriorityClass::kRealTime},
+    {"IOPRIO_CLASS_BE", IoPriorityClass::kBestEffort},
+    {"IOPRIO_CLASS_IDLE", IoPriorityClass::kIdle},
+};
+
+// config-linux.md, Memory policy
+inline constexpr Name<MemoryPolicyMode> kMemoryPolicyModes[] = {
+    {"MPOL_DEFAULT", MemoryPolicyMode::kDefault},
+    {"MPOL_BIND", MemoryPolicyMode::kBind},
+    {"MPOL_INTERLEAVE", MemoryPolicyMode::kInterleave},
+    {"MPOL_WEIGHTED_INTERLEAVE", MemoryPolicyMode::kWeightedInterleave},
+    {"MPOL_PREFERRED", MemoryPolicyMode::kPreferred},
+    {"MPOL_PREFERRED_MANY", MemoryPolicyMode::kPreferredMany},
+    {"MPOL_LOCAL", MemoryPolicyMode::kLocal},
+};
+inline constexpr Name<MemoryPolicyFlag> kMemoryPolicyFlags[] = {
+    {"MPOL_F_NUMA_BALANCING", MemoryPolicyFlag::kNumaBalancing},
+    {"MPOL_F_RELATIVE_NODES", MemoryPolicyFlag::kRelativeNodes},
+    {"MPOL_F_STATIC_NODES", MemoryPolicyFlag::kStaticNodes},
+};
+
 // config-linux.md, Rootfs Mount Propagation
 inline constexpr std::string_view kRootfsPropagations[] = {"shared", "slave", "private", "unbindable"};
 
@@ -103,10 +143,11 @@ constexpr std::string_view name_of(const Name<Enum> (&table)[N], Enum value) {
   return {};
 }
 
-// "unknown namespace "nett" (known: pid, network, …)"
+// "unknown namespace "nett" (known: pid, network, …)"; of some things runc says "invalid", and so do we.
 template <class Enum, size_t N>
 std::string unknown_name(std::string_view what, std::string_view name, const Name<Enum> (&table)[N]) {
-  std::string text = cat("unknown ", what, " ", quote(name), " (known: ");
+  const std::string_view verdict = what.starts_with("invalid ") ? "" : "unknown ";
+  std::string text = cat(verdict, what, " ", quote(name), " (known: ");
   for (size_t i = 0; i < N; ++i) text += cat(i ? ", " : "", table[i].name);
   return text + ")";
 }

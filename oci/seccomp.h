@@ -40,6 +40,7 @@ struct Seccomp {
   std::optional<uint32_t> default_errno_ret;
   std::vector<std::string> architectures;  // SCMP_ARCH_*
   std::vector<std::string> flags;          // SECCOMP_FILTER_FLAG_*
+  bool flags_absent = false;               // no such member: the runtime chooses
   std::string listener_path;
   std::string listener_metadata;
   std::vector<SeccompRule> rules;

@@ -62,6 +62,54 @@ struct Rlimit {
   uint64_t hard = 0;
 };
 
+// The values of these four are the kernel's: sched(7), sched_setattr(2), ioprio_set(2), set_mempolicy(2).
+enum class SchedulerPolicy : uint32_t { kOther, kFifo, kRoundRobin, kBatch, kIso, kIdle, kDeadline };
+enum class SchedulerFlag : uint64_t {
+  kResetOnFork = 0x01,
+  kReclaim = 0x02,
+  kDeadlineOverrun = 0x04,
+  kKeepPolicy = 0x08,
+  kKeepParameters = 0x10,
+  kUtilClampMin = 0x20,
+  kUtilClampMax = 0x40,
+};
+enum class IoPriorityClass : int { kRealTime = 1, kBestEffort = 2, kIdle = 3 };
+enum class MemoryPolicyMode : int {
+  kDefault,
+  kPreferred,
+  kBind,
+  kInterleave,
+  kLocal,
+  kPreferredMany,
+  kWeightedInterleave,
+};
+enum class MemoryPolicyFlag : int {
+  kNumaBalancing = 1 << 13,
+  kRelativeNodes = 1 << 14,
+  kStaticNodes = 1 << 15,
+};
+
+struct Scheduler {
+  SchedulerPolicy policy = SchedulerPolicy::kOther;
+  int32_t nice = 0;
+  int32_t priority = 0;
+  std::vector<SchedulerFlag> flags;
+  uint64_t runtime = 0;  // this and the next two in nanoseconds, for kDeadline
+  uint64_t deadline = 0;
+  uint64_t period = 0;
+};
+
+struct IoPriority {
+  IoPriorityClass io_class = IoPriorityClass::kBestEffort;
+  int32_t priority = 0;  // 0 … 7, 0 comes first
+};
+
+// Lists of CPUs ("0-3,7"), for processes of `exec` only: before they are in the container's cgroup, and then.
+struct CpuAffinity {
+  std::string initial;
+  std::string final;
+};
+
 struct Process {
   bool terminal = false;
   std::optional<ConsoleSize> console_size;
@@ -75,8 +123,9 @@ struct Process {
   std::optional<int> oom_score_adj;
   std::string apparmor_profile;
   std::string selinux_label;
-  // Members that are known to the specification and not to this build ("scheduler"): refused, see Resources.
-  std::vector<std::string> unsupported;
+  std::optional<Scheduler> scheduler;
+  std::optional<IoPriority> io_priority;
+  std::optional<CpuAffinity> exec_cpu_affinity;
 };
 
 struct Hook {
@@ -120,7 +169,25 @@ struct Device {
   uint32_t gid = 0;
 };
 
+struct IntelRdt {
+  std::string clos_id;          // empty: the container's id; "/": the root class
+  std::string l3_cache_schema;  // "L3:0=f;1=f", also several lines
+  std::string mem_bw_schema;    // "MB:0=20"
+  std::vector<std::string> schemata;
+  bool enable_monitoring = false;
+};
+
+struct NetDevice {
+  std::string name;  // in the container, may end in %d; empty: as on the host
+};
+
 enum class Personality { kLinux, kLinux32 };
+
+struct MemoryPolicy {
+  MemoryPolicyMode mode = MemoryPolicyMode::kDefault;
+  std::string nodes;  // "0-3,7"
+  std::vector<MemoryPolicyFlag> flags;
+};
 
 struct Linux {
   std::vector<Namespace> namespaces;
@@ -129,17 +196,18 @@ struct Linux {
   std::optional<TimeOffset> monotonic_offset;
   std::optional<TimeOffset> boottime_offset;
   std::vector<Device> devices;
+  std::map<std::string, NetDevice> net_devices;  // by their names on the host
   std::string cgroups_path;
   Resources resources;
-  std::string rootfs_propagation;  // "", shared, slave, private, unbindable
+  std::string rootfs_propagation;  // "", shared, slave, private, unbindable, or one of these with an r
   std::optional<Seccomp> seccomp;
   std::vector<std::string> masked_paths;
   std::vector<std::string> readonly_paths;
   std::string mount_label;
   std::map<std::string, std::string> sysctl;
   std::optional<Personality> personality;
-  // Members that are known to the specification and not to this build ("intelRdt"): refused, as above.
-  std::vector<std::string> unsupported;
+  std::optional<IntelRdt> intel_rdt;
+  std::optional<MemoryPolicy> memory_policy;
 };
 
 struct Spec {

@@ -22,6 +22,7 @@ json::Object encode_state(const State& state) {
     for (const auto& [key, value] : state.annotations) annotations.add(key, value);
     out.add("annotations", std::move(annotations));
   }
+  if (!state.systemd_scope.empty()) out.add("systemd-scope", state.systemd_scope);
   // runc prints the owner even when it is empty; it always is for root.
   if (!state.rootfs.empty()) out.add("owner", state.owner);
   return out;

@@ -24,12 +24,13 @@ struct State {
   std::map<std::string, std::string> annotations;
   // Beyond the specification, as runc prints them; left out when empty.
   std::string rootfs;
-  std::string created;  // RFC 3339, UTC, nanoseconds
+  std::string created;        // RFC 3339, UTC, nanoseconds
+  std::string systemd_scope;  // as crun prints it
   std::string owner;
 };
 
 // Members in the order that runc prints: ociVersion, id, pid, status, bundle, rootfs, created, annotations,
-// owner.
+// owner; crun's systemd-scope before the last.
 json::Object encode_state(const State& state);
 
 }  // namespace crunlite::oci

@@ -10,6 +10,9 @@
 #ifndef MOUNT_ATTR_NOSYMFOLLOW
 #define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
 #endif
+#ifndef MS_NOSYMFOLLOW
+#define MS_NOSYMFOLLOW 256
+#endif
 
 namespace crunlite::rootfs {
 namespace {
@@ -38,14 +41,25 @@ struct FlagPair {
   unsigned long mount_flag;
   unsigned long statfs_flag;
 };
+constexpr unsigned long kStatNoSymFollow = 0x2000;  // ST_NOSYMFOLLOW, include/linux/statfs.h
 constexpr FlagPair kFlagPairs[] = {
     {MOUNT_ATTR_RDONLY, MS_RDONLY, ST_RDONLY},
     {MOUNT_ATTR_NOSUID, MS_NOSUID, ST_NOSUID},
     {MOUNT_ATTR_NODEV, MS_NODEV, ST_NODEV},
     {MOUNT_ATTR_NOEXEC, MS_NOEXEC, ST_NOEXEC},
     {MOUNT_ATTR_NODIRATIME, MS_NODIRATIME, ST_NODIRATIME},
-    {MOUNT_ATTR_NOATIME, MS_NOATIME, ST_NOATIME},
+    {MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW, kStatNoSymFollow},
 };
+
+// The access-time mode is a field of its own: a remount that names none keeps what is there.
+unsigned long access_time_flags(unsigned long now, const AttrChange& change) {
+  if (change.clear & MOUNT_ATTR__ATIME) {
+    if (change.set & MOUNT_ATTR_NOATIME) return MS_NOATIME;
+    return change.set & MOUNT_ATTR_STRICTATIME ? MS_STRICTATIME : MS_RELATIME;
+  }
+  if (now & ST_NOATIME) return MS_NOATIME;
+  return now & ST_RELATIME ? MS_RELATIME : MS_STRICTATIME;
+}
 
 // mount(2) takes paths: descriptors are named through a procfs that nobody has mounted anything over.
 class DescriptorPaths {
@@ -72,9 +86,10 @@ Status remount_bind(const DescriptorPaths& paths, int fd, const AttrChange& chan
   if (change.empty()) return sys::kOk;
   Result<struct statfs> fs = sys::fstatfs(fd);
   if (!fs.ok()) return fs.status();
-  unsigned long flags = MS_REMOUNT | MS_BIND;
+  const auto current = static_cast<unsigned long>(fs->f_flags);
+  unsigned long flags = MS_REMOUNT | MS_BIND | access_time_flags(current, change);
   for (const FlagPair& pair : kFlagPairs) {
-    const bool now = static_cast<unsigned long>(fs->f_flags) & pair.statfs_flag;
+    const bool now = current & pair.statfs_flag;
     if ((now && !(change.clear & pair.attribute)) || (change.set & pair.attribute)) flags |= pair.mount_flag;
   }
   return sys::mount(nullptr, paths.name(fd).c_str(), nullptr, flags, nullptr);
@@ -94,6 +109,7 @@ Status change_mount_legacy(int fd, const AttrChange& top, const AttrChange& tree
 }
 
 Status bind_legacy(const BindRequest& request) {
+  if (!request.follow) return Status(ENOSYS);  // mount(2) always follows
   Result<DescriptorPaths> paths = DescriptorPaths::open();
   if (!paths.ok()) return paths.status();
   FixedText<32> object;
@@ -110,16 +126,26 @@ Status bind_legacy(const BindRequest& request) {
                              request.propagation, request.propagation_count);
 }
 
+Status change_mount_by_fd(int fd, const AttrChange& top, const AttrChange& tree,
+                          const unsigned long* propagation, size_t count) {
+  Status st = set_attributes(fd, top, 0, false);
+  if (st.ok()) st = set_attributes(fd, tree, 0, true);
+  for (size_t i = 0; st.ok() && i < count; ++i)
+    st =
+        set_attributes(fd, {}, propagation[i] & ~static_cast<unsigned long>(MS_REC), propagation[i] & MS_REC);
+  return st;
+}
+
 Result<UniqueFd> copy_tree(const BindRequest& request) {
   const unsigned flags = static_cast<unsigned>(OPEN_TREE_CLONE) | (request.recursive ? AT_RECURSIVE : 0U);
   if (request.object >= 0) return sys::open_tree(request.object, "", flags | AT_EMPTY_PATH);
-  return sys::open_tree(AT_FDCWD, request.path, flags);
+  return sys::open_tree(AT_FDCWD, request.path, flags | (request.follow ? 0U : AT_SYMLINK_NOFOLLOW));
 }
 
 Status change_and_attach(int tree, const BindRequest& request) {
   // Before it is attached: the container never sees the mount without its restrictions.
-  if (Status st = change_mount(tree, request.attributes, request.recursive_attributes, request.propagation,
-                               request.propagation_count);
+  if (Status st = change_mount_by_fd(tree, request.attributes, request.recursive_attributes,
+                                     request.propagation, request.propagation_count);
       !st.ok())
     return st;
   return sys::move_mount(tree, "", request.target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
@@ -138,20 +164,16 @@ Status bind(const BindRequest& request) {
 
 Status change_mount(int fd, const AttrChange& top, const AttrChange& tree, const unsigned long* propagation,
                     size_t propagation_count) {
-  Status st = set_attributes(fd, top, 0, false);
-  if (st.ok()) st = set_attributes(fd, tree, 0, true);
-  for (size_t i = 0; st.ok() && i < propagation_count; ++i)
-    st =
-        set_attributes(fd, {}, propagation[i] & ~static_cast<unsigned long>(MS_REC), propagation[i] & MS_REC);
-  return st;
+  const Status st = change_mount_by_fd(fd, top, tree, propagation, propagation_count);
+  if (!may_be_missing(st.error())) return st;
+  const Status old = change_mount_legacy(fd, top, tree, propagation, propagation_count);
+  return old.error() == ENOSYS ? st : old;
 }
 
 Status make_read_only(const RootedDir& root, const char* destination) {
   Result<UniqueFd> mounted = root.open(destination, O_PATH);
   if (!mounted.ok()) return mounted.status();
-  const AttrChange read_only{.set = MOUNT_ATTR_RDONLY};
-  Status st = set_attributes(mounted->get(), read_only, 0, false);
-  return may_be_missing(st.error()) ? change_mount_legacy(mounted->get(), read_only, {}, nullptr, 0) : st;
+  return change_mount(mounted->get(), {.set = MOUNT_ATTR_RDONLY}, {}, nullptr, 0);
 }
 
 }  // namespace crunlite::rootfs

@@ -14,6 +14,7 @@ struct BindRequest {
   int tree = -1;
   int object = -1;
   const char* path = nullptr;
+  bool follow = true;  // a link that `path` ends in
   bool recursive = false;
   int target = -1;  // O_PATH descriptor of the mount point
   AttrChange attributes{};

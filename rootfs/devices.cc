@@ -75,9 +75,11 @@ Result<UniqueFd> make_bind_point(int dir, const DeviceOp& op, Note& note) {
 }
 
 Status bind_node(int dir, const DeviceOp& op, Note& note) {
-  if (S_ISFIFO(op.mode)) return Status(EPERM);
   Result<UniqueFd> source = sys::open_at(AT_FDCWD, op.path.c_str(), O_PATH | O_NOFOLLOW);
-  if (!source.ok()) return source.status();
+  if (!source.ok()) {
+    note.add(" (it may not be made here, and the host has none to lend)");
+    return source.status();
+  }
   Result<struct stat> st = sys::fstat(source->get());
   if (!st.ok()) return st.status();
   if (!is_device(*st, op)) {
@@ -90,6 +92,7 @@ Status bind_node(int dir, const DeviceOp& op, Note& note) {
 }
 
 Status make_device(int dir, const DeviceOp& op, bool bind_only, Note& note) {
+  if (S_ISFIFO(op.mode)) return make_node(dir, op, note);  // no privilege needed
   Status st = bind_only ? Status(EPERM) : make_node(dir, op, note);
   return st.error() == EPERM ? bind_node(dir, op, note) : st;
 }
@@ -111,11 +114,12 @@ Status make_devices(const RootedDir& root, const RootfsPlan& plan, Note& note) {
 Status make_links(const RootedDir& root, const RootfsPlan& plan, Note& note) {
   Directories directories(root);
   for (const LinkOp& link : plan.links) {
+    if (link.rule == LinkRule::kIfThere && !root.open(link.target.c_str(), O_PATH).ok()) continue;
     note.set(link.path);
     Result<int> dir = directories.of(link.path);
     if (!dir.ok()) return dir.status();
     Status st = sys::symlink_at(link.target.c_str(), *dir, name_of(link.path));
-    if (st.error() == EEXIST && link.replace) {
+    if (st.error() == EEXIST && link.rule == LinkRule::kReplace) {
       st = sys::unlink_at(*dir, name_of(link.path));
       if (st.ok()) st = sys::symlink_at(link.target.c_str(), *dir, name_of(link.path));
     }

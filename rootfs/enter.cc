@@ -44,6 +44,26 @@ Status attach_root(int tree, const std::string& path) {
   return sys::move_mount(tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
 }
 
+// In the caller's mount namespace: attached to a shared mount it becomes shared itself, and what is mounted
+// in it would appear wherever the caller's mounts do.
+Result<RootedDir> attach_beside_others(const RootfsPlan& plan) {
+  Status st = sys::move_mount(plan.tree.get(), "", AT_FDCWD, plan.path.c_str(), MOVE_MOUNT_F_EMPTY_PATH);
+  if (!st.ok()) return st;
+  const struct mount_attr secluded {
+    .attr_set = 0, .attr_clr = 0, .propagation = MS_PRIVATE, .userns_fd = 0
+  };
+  st = sys::mount_setattr(plan.tree.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, secluded);
+  if (!st.ok()) return st;
+  Result<UniqueFd> root = sys::dup(plan.tree.get());
+  if (!root.ok()) return root.status();
+  return RootedDir(std::move(*root));
+}
+
+Status change_root(const RootedDir& root) {
+  if (Status st = sys::fchdir(root.fd()); !st.ok()) return st;
+  return sys::chroot(".");
+}
+
 Result<RootedDir> bind_root_legacy(const std::string& path) {
   Status st = sys::mount(path.c_str(), path.c_str(), nullptr, MS_BIND | MS_REC, nullptr);
   if (!st.ok()) return st;
@@ -74,8 +94,7 @@ Status move_root(const RootedDir& root, const RootfsPlan& plan, Note& note) {
   note.set(plan.path);
   if (Status st = sys::fchdir(root.fd()); !st.ok()) return st;
   if (Status st = sys::mount(".", "/", nullptr, MS_MOVE, nullptr); !st.ok()) return st;
-  if (Status st = sys::chroot("."); !st.ok()) return st;
-  return sys::kOk;
+  return sys::chroot(".");
 }
 
 Status pivot_root(const RootedDir& root, const RootfsPlan& plan) {
@@ -100,6 +119,7 @@ Status pivot_root(const RootedDir& root, const RootfsPlan& plan) {
 }  // namespace
 
 Status set_initial_propagation(const RootfsPlan& plan, Note& note) {
+  if (plan.in_callers_namespace) return sys::kOk;
   note.set("/");
   if (Status st = sys::mount(nullptr, "/", nullptr, plan.initial_propagation, nullptr); !st.ok()) return st;
   if (shares_with_host(plan))
@@ -110,6 +130,7 @@ Status set_initial_propagation(const RootfsPlan& plan, Note& note) {
 
 Result<RootedDir> prepare_root(const RootfsPlan& plan, Note& note) {
   note.set(plan.path);
+  if (plan.in_callers_namespace) return attach_beside_others(plan);
   UniqueFd cloned;
   int tree = plan.tree.get();
   if (tree < 0) {
@@ -131,8 +152,11 @@ Result<RootedDir> prepare_root(const RootfsPlan& plan, Note& note) {
 
 Status enter_root(const RootedDir& root, const RootfsPlan& plan, Note& note) {
   note.set(plan.path);
+  if (plan.in_callers_namespace) return change_root(root);
   Status st = plan.no_pivot ? move_root(root, plan, note) : pivot_root(root, plan);
-  if (st.ok() && plan.propagation) st = sys::mount(nullptr, "/", nullptr, plan.propagation, nullptr);
+  // An unbindable root could not be bound from: finish_read_only() makes it so at the end.
+  if (st.ok() && plan.propagation && !(plan.propagation & MS_UNBINDABLE))
+    st = sys::mount(nullptr, "/", nullptr, plan.propagation, nullptr);
   if (st.ok()) note.clear();
   return st;
 }

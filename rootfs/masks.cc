@@ -16,6 +16,12 @@ bool is_missing(int error) {
   return error == ENOENT || error == ENOTDIR;
 }
 
+bool same_file(int a, int b) {
+  Result<struct stat> first = sys::fstat(a);
+  Result<struct stat> second = sys::fstat(b);
+  return first.ok() && second.ok() && first->st_dev == second->st_dev && first->st_ino == second->st_ino;
+}
+
 class Masker {
  public:
   Masker(const RootedDir& root, Note& note) : root_(root), note_(note) {}
@@ -26,13 +32,17 @@ class Masker {
     if (!target.ok()) return target.status();
     Result<struct stat> st = sys::fstat(target->get());
     if (!st.ok()) return st.status();
+    if (same_file(root_.fd(), target->get())) {
+      note_.add(" (nothing would be left to run)");
+      return Status(EINVAL);
+    }
     return S_ISDIR(st->st_mode) ? mask_directory(path, target->get()) : mask_file(target->get());
   }
 
  private:
   // Every tmpfs is a superblock in the kernel: one serves all.
   Status mask_directory(const char* path, int target) {
-    if (empty_directory_.valid()) return bind({.object = empty_directory_.get(), .target = target});
+    if (empty_directory_.valid()) return cover(empty_directory_.get(), target);
     if (Status st = sys::fchdir(target); !st.ok()) return st;
     Status st = sys::mount("tmpfs", ".", "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
                            "nr_blocks=1,nr_inodes=1,mode=555");
@@ -52,7 +62,12 @@ class Masker {
       }
       null_ = std::move(*null);
     }
-    return bind({.object = null_.get(), .target = target});
+    return cover(null_.get(), target);
+  }
+
+  // A path may be listed twice, or by another name: what it shows is the mask already.
+  static Status cover(int mask, int target) {
+    return same_file(mask, target) ? sys::kOk : bind({.object = mask, .target = target});
   }
 
   const RootedDir& root_;
@@ -79,6 +94,11 @@ Status make_paths_read_only(const RootedDir& root, const RootfsPlan& plan, Note&
     Result<UniqueFd> target = root.open(path.c_str(), O_PATH);
     if (is_missing(target.error())) continue;
     if (!target.ok()) return target.status();
+    // Nothing that is mounted on the root now would ever be looked at: it is made read-only itself.
+    if (same_file(root.fd(), target->get())) {
+      if (Status st = make_read_only(root, "."); !st.ok()) return st;
+      continue;
+    }
     Status st = bind({.object = target->get(),
                       .recursive = true,
                       .target = target->get(),

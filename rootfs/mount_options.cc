@@ -25,6 +25,9 @@ enum class Effect {
   kRbind,
   kRemount,
   kCopyUp,
+  kCopyLink,
+  kSourceLink,
+  kTargetLink,
   kIdMap,
   kRidMap
 };
@@ -53,7 +56,9 @@ constexpr Option kOptions[] = {
     {"async", kClear, MS_SYNCHRONOUS},
     {"atime", kClear, MS_NOATIME, atime_attr(MOUNT_ATTR_RELATIME)},
     {"bind", kBind},
+    {"copy-symlink", kCopyLink},
     {"defaults", kSet},
+    {"dest-nofollow", kTargetLink},
     {"dev", kClear, MS_NODEV, clear_attr(MOUNT_ATTR_NODEV)},
     {"diratime", kClear, MS_NODIRATIME, clear_attr(MOUNT_ATTR_NODIRATIME)},
     {"dirsync", kSet, MS_DIRSYNC},
@@ -70,7 +75,9 @@ constexpr Option kOptions[] = {
     {"noiversion", kClear, MS_I_VERSION},
     {"nolazytime", kClear, MS_LAZYTIME},
     {"nomand", kClear, MS_MANDLOCK},
-    {"norelatime", kClear, MS_RELATIME, atime_attr(MOUNT_ATTR_STRICTATIME)},
+    // mount(8) has no other meaning for "not relatime" than strictatime; a new instance that is just not told
+    // relatime gets it.
+    {"norelatime", kSet, MS_STRICTATIME, atime_attr(MOUNT_ATTR_STRICTATIME)},
     {"nostrictatime", kClear, MS_STRICTATIME, atime_attr(MOUNT_ATTR_RELATIME)},
     {"nosuid", kSet, MS_NOSUID, set_attr(MOUNT_ATTR_NOSUID)},
     {"nosymfollow", kSet, MS_NOSYMFOLLOW, set_attr(MOUNT_ATTR_NOSYMFOLLOW)},
@@ -106,6 +113,7 @@ constexpr Option kOptions[] = {
     {"shared", kPropagation, MS_SHARED},
     {"silent", kSet, MS_SILENT},
     {"slave", kPropagation, MS_SLAVE},
+    {"src-nofollow", kSourceLink},
     {"strictatime", kSet, MS_STRICTATIME, atime_attr(MOUNT_ATTR_STRICTATIME)},
     {"suid", kClear, MS_NOSUID, clear_attr(MOUNT_ATTR_NOSUID)},
     {"symfollow", kClear, MS_NOSYMFOLLOW, clear_attr(MOUNT_ATTR_NOSYMFOLLOW)},
@@ -129,9 +137,13 @@ void merge(AttrChange& into, const AttrChange& change) {
   into.clear &= ~(into.set & ~uint64_t{MOUNT_ATTR__ATIME});
 }
 
+// mount(2) takes any of the three and has an order of its own.
+constexpr unsigned long kAccessTimeModes = MS_NOATIME | MS_RELATIME | MS_STRICTATIME;
+
 void apply(MountOptions& out, const Option& option) {
   switch (option.effect) {
     case kSet:
+      if (option.flag & kAccessTimeModes) out.flags &= ~kAccessTimeModes;
       out.flags |= option.flag;
       merge(out.attributes, option.attribute);
       break;
@@ -157,13 +169,34 @@ void apply(MountOptions& out, const Option& option) {
     case kCopyUp:
       out.copy_up = true;
       break;
+    case kCopyLink:
+      out.copy_link = true;
+      break;
+    case kSourceLink:
+      out.source_link = true;
+      break;
+    case kTargetLink:
+      out.target_link = true;
+      break;
     case kIdMap:
-      out.id_map = MountOptions::IdMap::kTop;
+      out.id_map = IdMap::kTop;
       break;
     case kRidMap:
-      out.id_map = MountOptions::IdMap::kRecursive;
+      out.id_map = IdMap::kRecursive;
       break;
   }
+}
+
+// "idmap=uids=0-1000-10;gids=0-1000-10"
+bool apply_id_map(MountOptions& out, std::string_view text) {
+  for (const auto& [name, kind] :
+       {std::pair("idmap=", IdMap::kTop), std::pair("ridmap=", IdMap::kRecursive)}) {
+    if (!text.starts_with(name)) continue;
+    out.id_map = kind;
+    out.id_map_text = text;
+    return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -173,7 +206,7 @@ MountOptions parse_mount_options(const std::vector<std::string>& options) {
   for (const std::string& text : options) {
     if (const Option* option = find_option(text)) {
       apply(out, *option);
-    } else if (!text.empty()) {
+    } else if (!apply_id_map(out, text) && !text.empty()) {
       if (!out.data.empty()) out.data += ',';
       out.data += text;
     }

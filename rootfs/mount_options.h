@@ -20,7 +20,11 @@ struct MountOptions {
   bool recursive_bind = false;
   bool remount = false;
   bool copy_up = false;
-  enum class IdMap { kNone, kTop, kRecursive } id_map = IdMap::kNone;
+  bool copy_link = false;    // copy-symlink: a link as source is made again at the destination
+  bool source_link = false;  // src-nofollow: a link as source is itself what is mounted
+  bool target_link = false;  // dest-nofollow: a link at the destination is itself what is mounted over
+  IdMap id_map = IdMap::kNone;
+  std::string id_map_text;  // what crun's form of the option has behind its "=" (rootfs/id_map_text.h)
   std::string data;
 };
 

@@ -9,7 +9,13 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "oci/annotations.h"
+#include "rootfs/id_map_text.h"
 #include "rootfs/mount_options.h"
+
+#ifndef MOUNT_ATTR_NOSYMFOLLOW
+#define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
+#endif
 
 namespace crunlite::rootfs {
 namespace {
@@ -44,15 +50,18 @@ constexpr DefaultDevice kDefaultDevices[] = {
     {"/dev/random", 1, 8}, {"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0},
 };
 
-// runtime-linux.md, Dev symbolic links.
+// runtime-linux.md, Dev symbolic links; /dev/core as runc and crun have it.
 constexpr struct {
   const char* target;
   const char* path;
-  bool replace;
+  LinkRule rule;
 } kLinks[] = {
-    {"/proc/self/fd", "/dev/fd", false},       {"/proc/self/fd/0", "/dev/stdin", false},
-    {"/proc/self/fd/1", "/dev/stdout", false}, {"/proc/self/fd/2", "/dev/stderr", false},
-    {"pts/ptmx", "/dev/ptmx", true},
+    {"/proc/self/fd", "/dev/fd", LinkRule::kLeave},
+    {"/proc/self/fd/0", "/dev/stdin", LinkRule::kLeave},
+    {"/proc/self/fd/1", "/dev/stdout", LinkRule::kLeave},
+    {"/proc/self/fd/2", "/dev/stderr", LinkRule::kLeave},
+    {"/proc/kcore", "/dev/core", LinkRule::kIfThere},
+    {"pts/ptmx", "/dev/ptmx", LinkRule::kReplace},
 };
 
 constexpr struct {
@@ -77,6 +86,15 @@ bool is_below(std::string_view path, std::string_view directory) {
   return path.size() > directory.size() && path.starts_with(directory) && path[directory.size()] == '/';
 }
 
+// A destination may name the root by its path on the host, as runc has always allowed: then it is the part
+// below that counts.
+std::string destination_of(const oci::Mount& mount, const RootfsInputs& inputs) {
+  std::string path = clean_path(mount.destination);
+  if (inputs.path.empty() || inputs.path == "/") return path;
+  if (path == inputs.path) return "/";
+  return is_below(path, inputs.path) ? path.substr(inputs.path.size()) : path;
+}
+
 // The rules of SECURITY.md's R6 that can be decided from the text; the child checks what links make of it.
 void check_proc(MountOp& op) {
   if (op.kind == MountKind::kRemount) return;
@@ -92,9 +110,21 @@ void check_proc(MountOp& op) {
   op.must_be_procfs = true;
 }
 
+// linux.mountLabel; which of SELinux's mount options it is, is crun's annotation.
+std::string label_option(const oci::Spec& spec) {
+  if (spec.linux.mount_label.empty()) return {};
+  constexpr std::string_view kTypes[] = {"context", "fscontext", "defcontext", "rootcontext"};
+  std::string type = oci::annotation(spec.annotations, oci::kMountContextType);
+  if (type.empty()) type = kTypes[0];
+  if (std::ranges::find(kTypes, type) == std::end(kTypes))
+    throw Error(ErrorKind::kConfig, "annotation ", oci::kMountContextType, ": unknown type ", quote(type),
+                " (known: context, fscontext, defcontext, rootcontext)");
+  return cat(type, "=\"", spec.linux.mount_label, "\"");
+}
+
 std::string with_label(std::string data, const std::string& label) {
   if (label.empty()) return data;
-  return cat(data, data.empty() ? "" : ",", "context=\"", label, "\"");
+  return cat(data, data.empty() ? "" : ",", label);
 }
 
 bool takes_label(std::string_view type) {
@@ -107,13 +137,45 @@ bool has_mode(std::string_view data) {
   return std::ranges::any_of(options, [](std::string_view option) { return option.starts_with("mode="); });
 }
 
-MountOp plain_mount(const oci::Mount& mount, const MountOptions& options, const std::string& label,
-                    const std::string& bundle) {
+// A user namespace may only mount these as an owner of the namespace that they show. A caller who leaves the
+// container in the host's means the host's instance (`spec --rootless`, podman --net=host with an id map); of
+// a network namespace that somebody else made, sysfs is all there is to be had, as with crun. A container
+// with a pid or ipc namespace of its own never gets to see the host's.
+std::string instance_of_host(std::string_view type, const oci::Linux& linux) {
+  const auto in_the_hosts = [&](oci::NamespaceType kind) {
+    return std::ranges::find(linux.namespaces, kind, &oci::Namespace::type) == linux.namespaces.end();
+  };
+  const auto is_new = [&](oci::NamespaceType kind) {
+    return std::ranges::any_of(linux.namespaces,
+                               [&](const oci::Namespace& ns) { return ns.type == kind && ns.path.empty(); });
+  };
+  if (type == "sysfs" && !is_new(oci::NamespaceType::kNetwork)) return "/sys";
+  if (type == "proc" && in_the_hosts(oci::NamespaceType::kPid)) return "/proc";
+  if (type == "mqueue" && in_the_hosts(oci::NamespaceType::kIpc)) return "/dev/mqueue";
+  return "";
+}
+
+// With options a bind mount has those flags and no others, as `mount --bind -o` has it, and runc; without any
+// it keeps its source's. In a user namespace the kernel locks most of them: there they stay unless an option
+// says otherwise. Access times stay anyway.
+AttrChange flags_of_bind(const MountOptions& options, bool in_user_namespace) {
+  AttrChange change = options.attributes;
+  if (change.empty()) return change;
+  uint64_t implied = MOUNT_ATTR_NOSYMFOLLOW;
+  if (!in_user_namespace)
+    implied |= MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+  change.clear |= implied & ~change.set;
+  return change;
+}
+
+MountOp plain_mount(const oci::Mount& mount, const MountOptions& options, const oci::Spec& spec,
+                    const RootfsInputs& inputs) {
   MountOp op;
-  op.destination = clean_path(mount.destination);
+  op.destination = destination_of(mount, inputs);
   op.source = mount.source;
   op.propagation = options.propagation;
   op.recursive = options.recursive;
+  if (options.target_link) op.target = TargetRule::kLastAsItIs;
   if (options.remount) {
     op.kind = MountKind::kRemount;
     op.flags = options.flags | (options.bind ? static_cast<unsigned long>(MS_BIND) : 0UL);
@@ -122,21 +184,29 @@ MountOp plain_mount(const oci::Mount& mount, const MountOptions& options, const 
   } else if (options.bind || mount.type == "bind") {
     op.kind = MountKind::kBind;
     op.type = "bind";
-    if (!op.source.starts_with('/')) op.source = cat(bundle, "/", op.source);  // config.md, Mounts
+    if (!op.source.starts_with('/')) op.source = cat(inputs.bundle, "/", op.source);  // config.md, Mounts
     op.recursive_bind = options.recursive_bind;
-    op.attributes = options.attributes;
+    op.attributes = flags_of_bind(options, inputs.bind_devices);
+    op.source_link = options.source_link;
+    op.copy_link = options.copy_link;
+    op.id_map = options.id_map;
+    if (!mount.uid_mappings.empty() && op.id_map == IdMap::kNone) op.id_map = IdMap::kTop;
   } else {
     op.kind = MountKind::kFilesystem;
     op.type = mount.type;
     if (op.source.empty()) op.source = mount.type;
     op.flags = options.flags;
-    op.data = takes_label(op.type) ? with_label(options.data, label) : options.data;
+    op.data = takes_label(op.type) ? with_label(options.data, label_option(spec)) : options.data;
     op.copy_up = options.copy_up && op.type == "tmpfs";
     op.mode_of_target = op.type == "tmpfs" && !op.copy_up && !has_mode(options.data);
     if (op.type == "proc" || op.type == "sysfs") op.target = TargetRule::kRealDirectory;
+    if (inputs.bind_devices) op.bind_when_denied = instance_of_host(op.type, spec.linux);
+    if (!op.bind_when_denied.empty()) op.attributes = options.attributes;
   }
   // Mount points and devices are still to be made in them.
-  const bool ro = op.attributes.set & MOUNT_ATTR_RDONLY || op.flags & MS_RDONLY;
+  const bool ro = (op.attributes.set | op.recursive.set) & MOUNT_ATTR_RDONLY || op.flags & MS_RDONLY;
+  if (ro && op.kind == MountKind::kFilesystem && op.type == "tmpfs")
+    op.recursive.set &= ~uint64_t{MOUNT_ATTR_RDONLY};
   if (ro && op.kind != MountKind::kRemount && (op.type == "tmpfs" || op.destination == "/dev")) {
     op.read_only_later = true;
     op.flags &= ~static_cast<unsigned long>(MS_RDONLY);
@@ -158,9 +228,8 @@ MountOp bind_cgroup(const std::string& source, const std::string& destination, b
 
 // Only the container's own cgroups can be seen: a writable or complete host hierarchy is an escape
 // (CVE-2022-0492).
-void add_cgroup_v1(RootfsPlan& plan, const oci::Mount& mount, const MountOptions& options,
+void add_cgroup_v1(RootfsPlan& plan, const std::string& base, const MountOptions& options,
                    const CgroupView& view) {
-  const std::string base = clean_path(mount.destination);
   const bool read_only = options.flags & MS_RDONLY;
   MountOp top;
   top.destination = base;
@@ -196,10 +265,9 @@ void add_cgroup_v1(RootfsPlan& plan, const oci::Mount& mount, const MountOptions
   }
 }
 
-void add_cgroup_v2(RootfsPlan& plan, const oci::Mount& mount, const MountOptions& options,
+void add_cgroup_v2(RootfsPlan& plan, const std::string& destination, const MountOptions& options,
                    const CgroupView& view) {
   const bool read_only = options.flags & MS_RDONLY;
-  const std::string destination = clean_path(mount.destination);
   MountOp op = bind_cgroup(view.unified_directory, destination, read_only);
   op.propagation = options.propagation;
   if (view.own_namespace) {
@@ -207,9 +275,26 @@ void add_cgroup_v2(RootfsPlan& plan, const oci::Mount& mount, const MountOptions
     op.type = "cgroup2";
     op.flags = options.flags | kCgroupFlags;
     op.data = options.data;
-    op.bind_when_denied = !view.unified_directory.empty();
+    op.bind_when_denied = view.unified_directory;
   }
   plan.mounts.push_back(std::move(op));
+}
+
+// Where below the root the source is, if the mounts before this one have put something there: it can only be
+// opened when they are made. "" for all others, and where the child opens every source anyway.
+std::string inner_source(const RootfsPlan& plan, const MountOp& op, const RootfsInputs& inputs) {
+  if (op.kind != MountKind::kBind || op.copy_link || op.source_link || inputs.path.empty()) return "";
+  if (!inputs.bind_devices && op.id_map == IdMap::kNone) return "";
+  if (cat(op.source, "/").find("/../") != std::string::npos) return "";  // where that leads, links decide
+  const std::string path = clean_path(op.source);
+  if (!is_below(path, inputs.path)) return "";
+  const std::string inside = path.substr(inputs.path.size());
+  const bool made = std::ranges::any_of(plan.mounts, [&](const MountOp& earlier) {
+    if (earlier.kind == MountKind::kRemount || earlier.kind == MountKind::kSymlink) return false;
+    return earlier.destination == inside || is_below(inside, earlier.destination) ||
+           (op.recursive_bind && is_below(earlier.destination, inside));
+  });
+  return made ? inside : "";
 }
 
 void add_mount(RootfsPlan& plan, const oci::Spec& spec, const oci::Mount& mount, const RootfsInputs& inputs) {
@@ -218,11 +303,21 @@ void add_mount(RootfsPlan& plan, const oci::Spec& spec, const oci::Mount& mount,
   const bool cgroup = (mount.type == "cgroup" || mount.type == "cgroup2") && !options.bind;
   if (cgroup) plan.mounts_before_cgroup = std::min(plan.mounts_before_cgroup, plan.mounts.size());
   if (!cgroup) {
-    plan.mounts.push_back(plain_mount(mount, options, spec.linux.mount_label, inputs.bundle));
+    MountOp planned = plain_mount(mount, options, spec, inputs);
+    planned.inner_source = inner_source(plan, planned, inputs);
+    plan.mounts.push_back(std::move(planned));
+    MountOp& op = plan.mounts.back();
+    std::string problem;
+    MountIdMaps maps = mount_id_maps(mount, options.id_map_text, spec.linux, problem);
+    if (!problem.empty())
+      throw Error(ErrorKind::kConfig, "option ", quote(options.id_map_text), ": ", problem);
+    op.uid_map = std::move(maps.uids);
+    op.gid_map = std::move(maps.gids);
+    op.index = static_cast<size_t>(&mount - spec.mounts.data());
   } else if (view.unified) {
-    add_cgroup_v2(plan, mount, options, view);
+    add_cgroup_v2(plan, destination_of(mount, inputs), options, view);
   } else {
-    add_cgroup_v1(plan, mount, options, view);
+    add_cgroup_v1(plan, destination_of(mount, inputs), options, view);
   }
 }
 
@@ -254,7 +349,7 @@ void add_devices(RootfsPlan& plan, const oci::Spec& spec) {
     else
       plan.devices.push_back(std::move(op));
   }
-  for (const auto& link : kLinks) plan.links.push_back({link.target, link.path, link.replace});
+  for (const auto& link : kLinks) plan.links.push_back({link.target, link.path, link.rule});
 }
 
 bool brings_its_own_dev(const RootfsPlan& plan) {

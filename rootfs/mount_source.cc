@@ -5,11 +5,13 @@
 #include <sys/mount.h>
 
 #include <algorithm>
+#include <climits>
 
 #include "base/error.h"
+#include "base/file.h"
+#include "base/mountinfo.h"
+#include "base/proc.h"
 #include "base/user_namespace.h"
-#include "rootfs/mount_options.h"
-#include "rootfs/mount_plan.h"
 
 namespace crunlite::rootfs {
 namespace {
@@ -20,9 +22,16 @@ std::vector<IdRange> ranges(const std::vector<oci::IdMapping>& mappings) {
   return out;
 }
 
-UniqueFd copy_tree(const std::string& path, bool recursive) {
-  const unsigned flags = static_cast<unsigned>(OPEN_TREE_CLONE) | (recursive ? AT_RECURSIVE : 0U);
-  return check(sys::open_tree(AT_FDCWD, path.c_str(), flags), "open mount source ", path);
+enum class MayWait { kNo, kYes };
+
+// Invalid where the child has to take the path: without privileges in our mount namespace, which it has in
+// its own (it reaches as much as we do); and for a cgroup that comes into being only around the child.
+UniqueFd copy_tree(const std::string& path, bool recursive, MayWait may_wait, bool follow = true) {
+  const unsigned flags = static_cast<unsigned>(OPEN_TREE_CLONE) | (recursive ? AT_RECURSIVE : 0U) |
+                         (follow ? 0U : AT_SYMLINK_NOFOLLOW);
+  sys::Result<UniqueFd> tree = sys::open_tree(AT_FDCWD, path.c_str(), flags);
+  if (tree.error() == EPERM || (tree.error() == ENOENT && may_wait == MayWait::kYes)) return {};
+  return check(std::move(tree), "open mount source ", path);
 }
 
 // A copy of a shared mount is its peer: what is mounted below it would appear on the host.
@@ -36,54 +45,95 @@ bool wants_shared(const MountOp& op) {
 }
 
 // Whose maps the ids of a mount get: its own, or the container's.
-UniqueFd mapping_namespace(const oci::Spec& spec, const oci::Mount& mount, int container_userns) {
-  if (!mount.uid_mappings.empty() || !mount.gid_mappings.empty())
-    return make_user_namespace(ranges(mount.uid_mappings), ranges(mount.gid_mappings));
+UniqueFd mapping_namespace(const oci::Linux& linux, const MountOp& op, int container_userns) {
+  if (!op.uid_map.empty()) return make_user_namespace(op.uid_map, op.gid_map);
   if (container_userns >= 0) return check(sys::dup(container_userns), "dup");
-  if (spec.linux.uid_mappings.empty())
+  if (linux.uid_mappings.empty())
     throw Error(ErrorKind::kConfig,
                 "an idmap mount needs uidMappings and gidMappings, its own or the container's");
-  return make_user_namespace(ranges(spec.linux.uid_mappings), ranges(spec.linux.gid_mappings));
+  return make_user_namespace(ranges(linux.uid_mappings), ranges(linux.gid_mappings));
 }
 
-void map_ids(const oci::Spec& spec, const oci::Mount& mount, bool recursive, int container_userns,
-             MountOp& op) {
-  const UniqueFd userns = mapping_namespace(spec, mount, container_userns);
+// The file system that `path` lies on, for messages.
+std::string filesystem_of(const std::string& path) {
+  constexpr size_t kMostMountinfo = 64u << 20;
+  const sys::Result<struct statx> st = sys::statx(AT_FDCWD, path.c_str(), 0, STATX_MNT_ID);
+  const sys::Result<Proc> proc = Proc::open();
+  if (!st.ok() || !proc.ok()) return "";
+  const sys::Result<UniqueFd> file = proc->open_file("self/mountinfo", O_RDONLY);
+  return file.ok() ? filesystem_of_mount(read_fd(file->get(), "mountinfo", kMostMountinfo), st->stx_mnt_id)
+                   : "";
+}
+
+[[noreturn]] void refuse_mapping(const MountOp& op, int error) {
+  // What is inside, only the child sees.
+  const std::string type = op.inner_source.empty() ? filesystem_of(op.source) : "";
+  const std::string named = cat("map the ids of mount source ", op.source, type.empty() ? "" : " on ", type);
+  // mount_setattr(2), ERRORS
+  if (error == EINVAL)
+    throw Error(ErrorKind::kUnsupported, named, ": this file system ",
+                op.id_map == IdMap::kRecursive ? "or one below it " : "", "does not support mapped ids")
+        .with_remedy("leave out idmap and uidMappings, or take a source on ext4, xfs, btrfs or tmpfs");
+  if (error == ENOSYS)
+    throw Error(ErrorKind::kUnsupported, named, ": mapped ids need mount_setattr(2), Linux 5.12");
+  throw SysError(error, named);
+}
+
+void map_ids(const MountOp& op, int tree, const UniqueFd& userns) {
   const struct mount_attr attributes {
     .attr_set = MOUNT_ATTR_IDMAP, .attr_clr = 0, .propagation = 0,
     .userns_fd = static_cast<uint64_t>(userns.get())
   };
-  const unsigned flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0U);
-  check(sys::mount_setattr(op.tree.get(), "", flags, attributes), "map the ids of mount source ", op.source);
+  const unsigned flags = AT_EMPTY_PATH | (op.id_map == IdMap::kRecursive ? AT_RECURSIVE : 0U);
+  const sys::Status mapped = sys::mount_setattr(tree, "", flags, attributes);
+  if (!mapped.ok()) refuse_mapping(op, mapped.error());
 }
 
-const oci::Mount* wants_mapping(const oci::Spec& spec, const MountOp& op) {
-  // One operation per bind mount, in the document's order; destinations may repeat.
-  for (const oci::Mount& mount : spec.mounts) {
-    if (clean_path(mount.destination) != op.destination) continue;
-    const bool has_maps = !mount.uid_mappings.empty() || !mount.gid_mappings.empty();
-    if (has_maps || parse_mount_options(mount.options).id_map != MountOptions::IdMap::kNone) return &mount;
-  }
-  return nullptr;
+// copy-symlink: a source that is a link is not mounted but made again.
+void turn_into_link(MountOp& op) {
+  char target[PATH_MAX];
+  const sys::Result<size_t> size = sys::readlink_at(AT_FDCWD, op.source.c_str(), target, sizeof target);
+  if (!size.ok()) return;
+  op.kind = MountKind::kSymlink;
+  op.source.assign(target, *size);
+  op.link_must_match = true;
 }
 
 }  // namespace
 
 void open_sources(const oci::Spec& spec, bool user_namespace, int container_userns, RootfsPlan& plan) {
-  if (user_namespace) {
-    plan.tree = copy_tree(plan.path, true);
-    detach_from_host(plan.tree.get(), plan.path);
+  if ((user_namespace || plan.in_callers_namespace) && !plan.path.empty()) {
+    plan.tree = copy_tree(plan.path, true, MayWait::kNo);
+    if (plan.tree.valid()) detach_from_host(plan.tree.get(), plan.path);
+    if (!plan.tree.valid() && plan.in_callers_namespace)
+      throw Error(ErrorKind::kUnsupported,
+                  "a container without a mount namespace of its own takes privileges in ours");
   }
-  for (MountOp& op : plan.mounts) {
+  for (size_t i = 0; i < plan.mounts.size(); ++i) {
+    MountOp& op = plan.mounts[i];
+    if (op.copy_link) turn_into_link(op);
     if (op.kind != MountKind::kBind) continue;
-    const oci::Mount* mapped = wants_mapping(spec, op);
+    const bool mapped = op.id_map != IdMap::kNone;
+    if (!op.inner_source.empty()) {
+      if (mapped) op.mapping = mapping_namespace(spec.linux, op, container_userns);
+      continue;
+    }
     if (!mapped && (!user_namespace || op.must_be_procfs)) continue;
-    op.tree = copy_tree(op.source, op.recursive_bind);
+    // A cgroup has no ids to map.
+    const bool is_there = mapped || i < plan.mounts_before_cgroup;
+    op.tree =
+        copy_tree(op.source, op.recursive_bind, is_there ? MayWait::kNo : MayWait::kYes, !op.source_link);
+    if (!op.tree.valid() && mapped)
+      throw Error(ErrorKind::kUnsupported, "mount source ", op.source,
+                  ": mapped ids need privileges in the mount namespace that it is in");
+    if (!op.tree.valid()) continue;
     if (!wants_shared(op)) detach_from_host(op.tree.get(), op.source);
-    if (!mapped) continue;
-    const bool recursive = parse_mount_options(mapped->options).id_map == MountOptions::IdMap::kRecursive;
-    map_ids(spec, *mapped, recursive, container_userns, op);
+    if (mapped) map_ids(op, op.tree.get(), mapping_namespace(spec.linux, op, container_userns));
   }
+}
+
+void map_inner_source(const MountOp& op, int tree) {
+  map_ids(op, tree, op.mapping);
 }
 
 }  // namespace crunlite::rootfs

@@ -13,4 +13,8 @@ namespace crunlite::rootfs {
 // already, else -1 and spec.linux.uid_mappings are what it will have. Throws Error.
 void open_sources(const oci::Spec& spec, bool user_namespace, int container_userns, RootfsPlan& plan);
 
+// Maps the ids of the tree that the child has made of an inner source, where is_mapped_by_parent(op). Throws
+// Error(kUnsupported) for a file system that cannot.
+void map_inner_source(const MountOp& op, int tree);
+
 }  // namespace crunlite::rootfs

@@ -19,22 +19,46 @@ std::string_view parent_of(std::string_view path) {
   return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
 }
 
-// Replaces `path` by what it leads to as long as its last component is a link. Images often have
-// /etc/resolv.conf pointing at a file that exists only on a running system.
-Status follow_dangling(const RootedDir& root, PathText& path) {
-  for (int links = 0; links < kMaxLinks; ++links) {
-    Result<RootedDir::Leaf> leaf = root.open_parent(path.c_str());
+bool is_missing(const RootedDir& root, const PathText& path) {
+  return root.open(path.c_str(), O_PATH).error() == ENOENT;
+}
+
+// If a part of `path` is a link that leads nowhere yet, puts what it leads to in its place. Images often have
+// /etc/resolv.conf or /var/lock pointing at what exists only on a running system.
+Status follow_one_dangling(const RootedDir& root, PathText& path, bool& followed) {
+  followed = false;
+  const std::string_view all = path.view();
+  size_t end = 0;
+  while (end < all.size()) {
+    end = all.find('/', end + 1);
+    const std::string_view rest = end < all.size() ? all.substr(end) : std::string_view();
+    PathText part;
+    part.set(all.substr(0, end));
+    Result<RootedDir::Leaf> leaf = root.open_parent(part.c_str());
     if (leaf.error() == ENOENT) return sys::kOk;  // the parent is missing as well: nothing to follow
+    if (leaf.error() == EINVAL) continue;         // "." or ".."
     if (!leaf.ok()) return leaf.status();
     char link[4096];
     Result<size_t> size = sys::readlink_at(leaf->parent.get(), leaf->name, link, sizeof link);
-    if (!size.ok()) return size.error() == EINVAL || size.error() == ENOENT ? sys::kOk : size.status();
+    if (size.error() == ENOENT) return sys::kOk;
+    if (!size.ok() && size.error() != EINVAL) return size.status();
+    if (!size.ok() || !is_missing(root, part)) continue;
     const std::string_view target(link, *size);
     PathText next;
-    if (!target.starts_with('/')) next.add(parent_of(path.view()), "/");
-    next.add(target);
+    if (!target.starts_with('/')) next.add(parent_of(part.view()), "/");
+    next.add(target, rest);
     if (next.truncated()) return Status(ENAMETOOLONG);
     path = next;
+    followed = true;
+    return sys::kOk;
+  }
+  return sys::kOk;
+}
+
+Status follow_dangling(const RootedDir& root, PathText& path) {
+  for (int links = 0; links < kMaxLinks; ++links) {
+    bool followed = false;
+    if (Status st = follow_one_dangling(root, path, followed); !st.ok() || !followed) return st;
   }
   return Status(ELOOP);
 }
@@ -60,18 +84,18 @@ Result<UniqueFd> create_target(const RootedDir& root, const char* wanted, Target
 }
 
 Result<UniqueFd> open_real_directory(const RootedDir& root, const char* path) {
-  Result<RootedDir::Leaf> leaf = root.open_parent(path);
-  if (leaf.error() == ENOENT) {
-    PathText parent;
-    parent.set(parent_of(path));
-    Result<UniqueFd> made = root.make_dirs(parent.c_str(), kDirMode);
-    if (!made.ok()) return made;
-    leaf = root.open_parent(path);
-  }
+  Result<RootedDir::Leaf> leaf = open_leaf(root, path);
   if (!leaf.ok()) return leaf.status();
   if (Status st = sys::mkdir_at(leaf->parent.get(), leaf->name, kDirMode); !st.ok() && st.error() != EEXIST)
     return st;
   return sys::open_at(leaf->parent.get(), leaf->name, O_PATH | O_NOFOLLOW | O_DIRECTORY);
+}
+
+// A link counts as a file: it is mounted over without being followed.
+Result<UniqueFd> open_as_it_is(const RootedDir& root, const char* path) {
+  Result<RootedDir::Leaf> leaf = open_leaf(root, path);
+  if (!leaf.ok()) return leaf.status();
+  return sys::open_at(leaf->parent.get(), leaf->name, O_PATH | O_NOFOLLOW);
 }
 
 Status check_kind(int fd, TargetKind kind) {
@@ -82,10 +106,21 @@ Status check_kind(int fd, TargetKind kind) {
 
 }  // namespace
 
+Result<RootedDir::Leaf> open_leaf(const RootedDir& root, const char* path) {
+  Result<RootedDir::Leaf> leaf = root.open_parent(path);
+  if (leaf.error() != ENOENT) return leaf;
+  PathText parent;
+  if (parent.set(parent_of(path)).truncated()) return Status(ENAMETOOLONG);
+  Result<UniqueFd> made = root.make_dirs(parent.c_str(), kDirMode);
+  if (!made.ok()) return made.status();
+  return root.open_parent(path);
+}
+
 Result<UniqueFd> open_mount_target(const RootedDir& root, const char* path, TargetKind kind,
                                    TargetRule rule) {
   if (rule == TargetRule::kRealDirectory) return open_real_directory(root, path);
-  Result<UniqueFd> target = root.open(path, O_PATH);
+  Result<UniqueFd> target =
+      rule == TargetRule::kLastAsItIs ? open_as_it_is(root, path) : root.open(path, O_PATH);
   if (target.error() == ENOENT) target = create_target(root, path, kind);
   if (!target.ok()) return target;
   if (Status st = check_kind(target->get(), kind); !st.ok()) return st;

@@ -16,6 +16,9 @@ enum class TargetKind { kDirectory, kFile };
 sys::Result<UniqueFd> open_mount_target(const RootedDir& root, const char* path, TargetKind kind,
                                         TargetRule rule);
 
+// The directory that holds the last component, made with its parents when it is missing, and that component.
+sys::Result<RootedDir::Leaf> open_leaf(const RootedDir& root, const char* path);
+
 // Does the descriptor lie on a procfs?
 bool on_procfs(int fd);
 

@@ -13,14 +13,14 @@ namespace {
 // 4 MiB of JSON is far beyond any config.json that a caller writes; dockerd's is 30 kB.
 constexpr size_t kConfigLimit = 4u << 20;
 
-oci::Spec decode(const json::Value& document, const std::string& name) {
+}  // namespace
+
+oci::Spec decode_config(std::string_view text, const std::string& name) {
   std::vector<std::string> problems;
-  oci::Spec spec = oci::decode_spec(document, problems);
+  oci::Spec spec = oci::decode_spec(json::parse(text, name), problems);
   if (!problems.empty()) throw Error(ErrorKind::kConfig, name, ": ", join(problems, "; "));
   return spec;
 }
-
-}  // namespace
 
 std::string absolute_directory(const std::string& path) {
   const UniqueFd dir =
@@ -36,7 +36,8 @@ Bundle load_bundle(const std::string& path, const std::string& config_file) {
   Bundle bundle;
   bundle.path = with_context("bundle", [&] { return absolute_directory(path); });
   const std::string config = config_file.starts_with('/') ? config_file : cat(bundle.path, "/", config_file);
-  bundle.spec = decode(json::parse(read_file(AT_FDCWD, config, kConfigLimit), config), config);
+  bundle.text = read_file(AT_FDCWD, config, kConfigLimit);
+  bundle.spec = decode_config(bundle.text, config);
   const std::string& root = bundle.spec.root.path;
   bundle.rootfs = root.starts_with('/') ? root : cat(bundle.path, "/", root);
   return bundle;

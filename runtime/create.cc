@@ -1,120 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 // `create`: everything but running the program. The order of the steps is the order of what has to be undone;
 // the owners undo it when an exception passes.
-#include <time.h>
+#include <sched.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mountinfo.h"
-#include "runtime/bundle.h"
+#include "base/user_namespace.h"
+#include "rootfs/attached_root.h"
 #include "runtime/console_socket.h"
+#include "runtime/create_steps.h"
 #include "runtime/hooks.h"
+#include "runtime/notify_socket.h"
+#include "runtime/pid_file.h"
 #include "runtime/plan.h"
+#include "runtime/rootless.h"
 #include "runtime/runtime.h"
+#include "runtime/seccomp_agent.h"
 #include "runtime/spawn.h"
 #include "runtime/start_gate.h"
 #include "runtime/state_dir.h"
 #include "runtime/status.h"
-#include "runtime/validate.h"
 
 namespace crunlite::runtime {
 namespace {
-
-// Runs the poststop hooks when a create fails after its first hook has run: what a prestart hook set up (a
-// network, say) is torn down by its poststop twin (runtime.md, Lifecycle). Declared first, so that it acts
-// last.
-class PoststopOnFailure {
- public:
-  explicit PoststopOnFailure(const Record& record) : record_(record) {}
-  PoststopOnFailure(const PoststopOnFailure&) = delete;
-  PoststopOnFailure& operator=(const PoststopOnFailure&) = delete;
-  ~PoststopOnFailure() {
-    if (armed_) run_poststop_hooks(record_.poststop, hook_state(record_, oci::Status::kStopped, 0));
-  }
-  void arm() { armed_ = true; }
-  void disarm() { armed_ = false; }
-
- private:
-  const Record& record_;
-  bool armed_ = false;
-};
-
-std::string rfc3339_now() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  struct tm utc {};
-  ::gmtime_r(&now.tv_sec, &utc);
-  char seconds[sizeof "2026-11-23T03:15:29"];
-  ::strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &utc);
-  const std::string nanoseconds = cat(1'000'000'000 + now.tv_nsec);  // ten digits, of which nine count
-  return cat(seconds, ".", std::string_view(nanoseconds).substr(1), "Z");
-}
-
-UniqueFd console_socket(const CreateOptions& options, const oci::Spec& spec) {
-  const bool terminal = spec.process && spec.process->terminal;
-  if (!terminal && !options.console_socket.empty())
-    throw Error(ErrorKind::kUsage, "cannot use console socket if crun-lite will not allocate a tty")
-        .with_remedy("set process.terminal in config.json, or leave out --console-socket");
-  if (!terminal) return {};
-  if (options.console_fd >= 0) return check(sys::dup(options.console_fd), "keep the console socket");
-  if (options.console_socket.empty())
-    throw Error(ErrorKind::kUsage,
-                "cannot allocate tty if crun-lite will detach without setting console socket");
-  return connect_console_socket(options.console_socket);
-}
-
-Record first_record(const CreateOptions& options, const Bundle& bundle, const StateDir& dir,
-                    const Proc& proc) {
-  const oci::Spec& spec = bundle.spec;
-  return Record{.id = options.container.id,
-                .oci_version = spec.oci_version,
-                .bundle = bundle.path,
-                .rootfs = bundle.rootfs,
-                .created = rfc3339_now(),
-                .annotations = spec.annotations,
-                .cgroup = plan_cgroup({.spec_path = spec.linux.cgroups_path,
-                                       .id = options.container.id,
-                                       .owner = dir.path(),
-                                       .manager = options.cgroup_manager},
-                                      proc),
-                .poststart = spec.hooks.poststart,
-                .poststop = spec.hooks.poststop};
-}
-
-// Where the container's cgroups are, for mounts of type cgroup.
-rootfs::CgroupView cgroup_view(const CgroupPlan& plan) {
-  rootfs::CgroupView view;
-  for (ContainerCgroupMount& mount : container_cgroup_mounts(plan)) {
-    if (mount.directory.empty()) {
-      view.unified = true;
-      view.unified_directory = std::move(mount.host_path);
-      continue;
-    }
-    view.v1.push_back({.name = std::move(mount.directory),
-                       .options = std::move(mount.data),
-                       .type = std::move(mount.type),
-                       .directory = std::move(mount.host_path)});
-  }
-  return view;
-}
-
-// CLONE_INTO_CGROUP places the child in v2 only: with a v1 hierarchy beside it, the child has to be moved
-// anyway.
-bool placed_by_clone(const CgroupPlan& plan, const Cgroup& cgroup) {
-  const bool only_v2 = std::ranges::all_of(plan.hierarchies, &CgroupHierarchy::v2);
-  return only_v2 && cgroup.clone_fd() >= 0;
-}
-
-// user_namespaces(7): the initial one has this fixed number (PROC_USER_INIT_INO). An identity map proves
-// nothing.
-bool in_user_namespace(const Proc& proc) {
-  constexpr ino_t kInitialUserNamespace = 0xEFFFFFFD;
-  const sys::Result<struct stat> self = sys::stat_at(proc.fd(), "self/ns/user", 0);
-  return self.ok() && self->st_ino != kInitialUserNamespace;
-}
 
 // All procfs and sysfs mounts but those that belong to the container's own tree.
 std::vector<std::string> host_proc_mounts(const Proc& proc, const std::string& rootfs) {
@@ -128,89 +41,129 @@ std::vector<std::string> host_proc_mounts(const Proc& proc, const std::string& r
 }
 
 InitPlan plan_init(const CreateOptions& options, const Bundle& bundle, const Record& record,
-                   const Cgroup& cgroup, const Proc& proc) {
+                   const Cgroup& cgroup, const ProcessSeccomp& seccomp, const Proc& proc) {
   PlanInputs inputs{
       .id = record.id,
       .bundle = bundle.path,
       .rootfs = bundle.rootfs,
-      .creating_json = json::dump(oci::encode_state(hook_state(record, oci::Status::kCreating, 0))),
       .created_json = json::dump(oci::encode_state(hook_state(record, oci::Status::kCreated, 0))),
       .in_user_namespace = in_user_namespace(proc),
+      .deny_setgroups = must_deny_setgroups(bundle.spec.linux),
       .no_pivot = options.no_pivot,
       .no_new_keyring = options.no_new_keyring,
       .preserve_fds = options.preserve_fds,
       .listen_fds = options.listen_fds,
-      .placed_by_clone = placed_by_clone(record.cgroup, cgroup),
-      .cgroup = cgroup_view(record.cgroup),
+      .placed_by_clone = cgroup.placed_by_clone(),
+      .cgroup = cgroup_view(record.cgroup, proc),
+      .seccomp = seccomp.program,
+      .sendmsg_is_notified = seccomp.sendmsg_is_notified,
   };
   std::ranges::copy(options.stdio, inputs.stdio);
   if (options.no_pivot) inputs.host_proc_mounts = host_proc_mounts(proc, bundle.rootfs);
-  if (bundle.spec.linux.seccomp)
-    inputs.seccomp =
-        compile_seccomp_cached(*bundle.spec.linux.seccomp, cat(options.container.root, "/.seccomp"));
   Planned planned = build_plan(bundle.spec, inputs);
   for (const std::string& warning : planned.warnings) log::warning(warning);
   open_plan_resources(bundle.spec, planned.plan);
   return std::move(planned.plan);
 }
 
-void run_runtime_hooks(const oci::Hooks& hooks, const Record& record, pid_t pid) {
-  const oci::State state = hook_state(record, oci::Status::kCreating, pid);
-  run_hooks("prestart", hooks.prestart, state);
-  run_hooks("createRuntime", hooks.create_runtime, state);
+// The container's: one that it joins, or the new one of its init.
+UniqueFd network_namespace(const NamespacePlan& plan, const Proc& proc, pid_t pid) {
+  for (const auto* list : {&plan.join, &plan.join_by_parent})
+    for (const NamespaceJoin& ns : *list)
+      if (ns.type == CLONE_NEWNET) return check(sys::dup(ns.fd.get()), "dup");
+  if (((plan.clone | static_cast<uint64_t>(plan.unshare_joined)) & CLONE_NEWNET) == 0)
+    throw Error(ErrorKind::kConfig, "netDevices need a network namespace of the container's own");
+  return check(sys::open_at(proc.fd(), cat(pid, "/ns/net").c_str(), O_RDONLY),
+               "open the container's network namespace");
 }
 
-// Without a newline: go-runc and BuildKit parse the raw bytes. By rename: they wait for the file to appear.
-void write_pid_file(const std::string& path, pid_t pid) {
-  if (path.empty()) return;
-  with_context("pid file", [&] { write_file_atomic(AT_FDCWD, path, cat(pid), 0644, Durability::kRename); });
+void lend(const oci::Linux& linux, const InitPlan& plan, const Proc& proc, pid_t pid, LentDevices& lent) {
+  if (!linux.net_devices.empty())
+    lend_network_devices(linux, network_namespace(plan.namespaces, proc, pid), lent);
+}
+
+// Before anything else: from then on `delete --force` finds all that comes into being.
+void journal(const StateDir& dir, const Record& record, const Bundle& bundle) {
+  dir.write(record);
+  dir.keep_config(bundle.text);
+}
+
+ProcessSeccomp seccomp_of(const oci::Spec& spec, const Ref& container) {
+  return seccomp_for(spec.linux.seccomp, spec.annotations, cat(container.root, "/.seccomp"));
+}
+
+void hand_over(ProcessSeccomp& seccomp, const Record& record, pid_t pid, UniqueFd listener) {
+  if (!seccomp.agent) return;
+  seccomp.agent->hand_over(hook_state(record, oci::Status::kCreating, pid), pid, std::move(listener));
+}
+
+// Journalled before it is attached, which the init does.
+uint64_t note_root_mount(const StateDir& dir, const InitPlan& plan, Record& record) {
+  if (!plan.rootfs->in_callers_namespace) return 0;
+  record.root_mount = rootfs::mount_number(plan.rootfs->tree.get());
+  dir.write(record);
+  return record.root_mount;
 }
 
 }  // namespace
 
 Child create(const CreateOptions& options) {
-  const Bundle bundle = load_bundle(options.bundle, options.config_file);
+  Bundle bundle = checked_bundle(options);
   const oci::Spec& spec = bundle.spec;
-  for (const std::string& warning : check_valid(spec)) log::warning(warning);
   const UniqueFd console = console_socket(options, spec);
 
   StateDir dir = StateDir::reserve(options.container);
+  ProcessSeccomp seccomp = seccomp_of(spec, options.container);
+  if (!options.notify_socket.empty()) give_notify_socket(dir.fd(), dir.path(), bundle.spec);
   const Proc& proc = open_proc();
   Record record = first_record(options, bundle, dir, proc);
-  // Journal first: from here on `delete --force` finds everything that comes into being.
-  dir.write(record);
+  journal(dir, record, bundle);
   PoststopOnFailure poststop(record);
   Cgroup cgroup = Cgroup::create(record.cgroup);
-  cgroup.apply(spec.linux.resources);
+  if (!record.cgroup.systemd) limit(cgroup, spec);
+  record.cgroup = cgroup.made();
+  Rdt rdt = Rdt::create(record.rdt, spec.linux.intel_rdt.value_or(oci::IntelRdt{}));
+  record.rdt = rdt.made();
 
-  InitPlan plan = plan_init(options, bundle, record, cgroup, proc);
+  InitPlan plan = plan_init(options, bundle, record, cgroup, seccomp, proc);
+  rootfs::AttachedRoot root(record.rootfs, note_root_mount(dir, plan, record));
+  LentDevices lent;
   plan.gate = StartGate::create(dir.fd());
-  const ParentServices services{
+  ParentServices services{
       .proc = &proc,
-      .cgroup_fd = placed_by_clone(record.cgroup, cgroup) ? cgroup.clone_fd() : -1,
+      .cgroup_fd = cgroup.placed_by_clone() ? cgroup.clone_fd() : -1,
       .note =
           [&](pid_t pid) {
             record.init = identify(proc, pid);
             dir.note_init(record.init);
+            rdt.join(pid);
           },
-      .place_in_cgroup = [&](pid_t pid) { cgroup.join(pid, InV2::kNo); },
-      .run_runtime_hooks =
+      .place_in_cgroup =
           [&](pid_t pid) {
-            poststop.arm();
-            run_runtime_hooks(spec.hooks, record, pid);
+            place(cgroup, record, spec, pid);
+            record.cgroup = cgroup.made();
           },
+      .lend_network_devices = [&](pid_t pid) { lend(spec.linux, plan, proc, pid, lent); },
+      .run_runtime_hooks = [&](pid_t pid) { run_runtime_hooks(spec.hooks, record, pid, poststop); },
       .receive_console = [&](UniqueFd master) { send_console(console.get(), master); },
+      .receive_listener = [&](pid_t pid, UniqueFd fd) { hand_over(seccomp, record, pid, std::move(fd)); },
   };
+  if (is_unprivileged())
+    services.write_id_maps = [&](pid_t pid) { write_id_maps_unprivileged(proc, pid, plan); };
   // The init runs these hooks itself and cannot tell us how far it came.
   if (!spec.hooks.create_container.empty()) poststop.arm();
   SpawnedInit init =
       with_context("unable to start container process", [&] { return spawn_init(plan, services); });
 
+  announce_pidfd(options, record, init.child().pidfd());
   record.phase = Record::Phase::kCreated;
   dir.write(record);
-  write_pid_file(options.pid_file, init.pid());
+  PidFile(options.pid_file, init.pid()).keep();
   poststop.disarm();
+  if (lent) lent->keep();
+  root.keep();
   cgroup.keep();
+  rdt.keep();
   dir.keep();
   return init.take();
 }

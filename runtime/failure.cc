@@ -13,6 +13,7 @@ void throw_failure(const Frame& frame) {
     case FailureKind::kNotExecutable:
       throw Error(ErrorKind::kCommandNotExecutable, frame.text);
     case FailureKind::kSystem:
+    case FailureKind::kExplained:
       break;
   }
   if (frame.error == 0) throw Error(ErrorKind::kSystem, text);

@@ -63,17 +63,19 @@ void become_subreaper() {
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0UL, 0UL, 0UL) == -1) throw SysError(errno, "become a subreaper");
 }
 
-sys::Exit stay_with(Child& init, SignalQueue& signals, TerminalProxy* proxy) {
+sys::Exit stay_with(Child& init, SignalQueue& signals, TerminalProxy* proxy, NotifySocket* notify) {
   for (;;) {
     std::vector<pollfd> events = proxy ? proxy->interest() : std::vector<pollfd>{};
     const size_t own = events.size();
     events.push_back({signals.fd(), POLLIN, 0});
     events.push_back({init.pidfd(), POLLIN, 0});
+    events.push_back({notify ? notify->fd() : -1, POLLIN, 0});
     if (::poll(events.data(), events.size(), -1) == -1 && errno != EINTR)
       throw SysError(errno, "wait for the container");
     if (proxy) proxy->move(events);
     if (events[own].revents)
       if (const std::optional<int> signal = signals.next()) handle_signal(*signal, init, proxy);
+    if (notify && events[own + 2].revents) notify->read(init.pid());
     if (events[own + 1].revents) break;
   }
   const sys::Exit exit = init.wait();

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/child.h"
+#include "runtime/notify_socket.h"
 #include "runtime/terminal.h"
 
 namespace crunlite::runtime {
@@ -33,7 +34,7 @@ class SignalQueue {
 // Orphans of the container become our children from now on (PR_SET_CHILD_SUBREAPER).
 void become_subreaper();
 
-// Forwards signals and terminal until `init` ends; gives how. `proxy` may be null.
-sys::Exit stay_with(Child& init, SignalQueue& signals, TerminalProxy* proxy);
+// Forwards signals, terminal and readiness until `init` ends; gives how. `proxy` and `notify` may be null.
+sys::Exit stay_with(Child& init, SignalQueue& signals, TerminalProxy* proxy, NotifySocket* notify = nullptr);
 
 }  // namespace crunlite::runtime

@@ -3,11 +3,15 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <chrono>
+#include <climits>
 
 #include "base/child.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "oci/annotations.h"
+#include "runtime/init/signals.h"
 
 namespace crunlite::runtime {
 namespace {
@@ -46,7 +50,7 @@ constexpr Clock::time_point kNever = Clock::time_point::max();
 int milliseconds_left(Clock::time_point deadline) {
   if (deadline == kNever) return -1;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
-  return static_cast<int>(std::max<int64_t>(0, left.count()));
+  return static_cast<int>(std::clamp<int64_t>(left.count(), 0, INT_MAX));
 }
 
 // Waits for the end of the hook while its standard error is read. Nothing: the deadline has passed.
@@ -55,7 +59,7 @@ std::optional<sys::Exit> finish(Child& hook, int pipe, Clock::time_point deadlin
     pollfd events[] = {{hook.pidfd(), POLLIN, 0}, {pipe, POLLIN, 0}};
     const int ready = ::poll(events, 2, milliseconds_left(deadline));
     if (ready == -1 && errno != EINTR) throw SysError(errno, "wait for a hook");
-    if (ready == 0) return std::nullopt;
+    if (ready == 0 && Clock::now() >= deadline) return std::nullopt;
     if (events[1].revents && !tail.take(pipe)) pipe = -1;  // poll ignores it from now on
     if (events[0].revents) break;
   }
@@ -66,11 +70,29 @@ std::optional<sys::Exit> finish(Child& hook, int pipe, Clock::time_point deadlin
 }
 
 std::string ending(const sys::Exit& exit) {
-  return exit.code == CLD_EXITED ? cat("exit status ", exit.status) : cat("killed by signal ", exit.status);
+  if (exit.code == CLD_EXITED) return cat("exit status ", exit.status);
+  return cat("killed by signal ", exit.status, " (", signal_text(exit.status).view(), ")");
 }
 
-void run_hook(const oci::Hook& hook, const std::string& state) {
-  const UniqueFd input = input_with(state);
+// What the hooks of one phase have in common.
+struct Surroundings {
+  std::string state;
+  UniqueFd bundle;  // where they start, as with runc and crun; invalid: it is gone
+  UniqueFd output;
+  UniqueFd errors;  // invalid: kept for the message
+};
+
+Surroundings surroundings_of(const oci::State& state) {
+  HookOutput output = open_hook_output(state.annotations);
+  sys::Result<UniqueFd> bundle = sys::open_at(AT_FDCWD, state.bundle.c_str(), O_PATH | O_DIRECTORY);
+  return {.state = json::dump(oci::encode_state(state)),
+          .bundle = bundle.ok() ? std::move(*bundle) : UniqueFd(),
+          .output = std::move(output.out),
+          .errors = std::move(output.err)};
+}
+
+void run_hook(const oci::Hook& hook, const Surroundings& with) {
+  const UniqueFd input = input_with(with.state);
   sys::PipeEnds errors = check(sys::pipe(), "pipe");
   const Clock::time_point deadline =
       hook.timeout ? Clock::now() + std::chrono::seconds(*hook.timeout) : kNever;
@@ -78,7 +100,9 @@ void run_hook(const oci::Hook& hook, const std::string& state) {
                        .args = hook.args.empty() ? std::vector{hook.path} : hook.args,
                        .env = hook.env,
                        .stdin_fd = input.get(),
-                       .stderr_fd = errors.write.get()});
+                       .stdout_fd = with.output.get(),
+                       .stderr_fd = with.errors.valid() ? with.errors.get() : errors.write.get(),
+                       .directory_fd = with.bundle.get()});
   errors.write.reset();
   Tail tail;
   const std::optional<sys::Exit> exit = finish(child, errors.read.get(), deadline, tail);
@@ -88,25 +112,44 @@ void run_hook(const oci::Hook& hook, const std::string& state) {
   throw Error(ErrorKind::kSystem, ending(*exit), said);
 }
 
+void run_numbered(std::string_view phase, size_t number, const oci::Hook& hook, const Surroundings& with) {
+  with_context(cat("error running ", phase, " hook #", number, ": ", hook.path),
+               [&] { run_hook(hook, with); });
+}
+
 }  // namespace
+
+HookOutput open_hook_output(const oci::Annotations& annotations) {
+  const auto open = [&](std::string_view name) -> UniqueFd {
+    const std::string path = oci::annotation(annotations, name);
+    if (path.empty()) return {};
+    if (!path.starts_with('/'))
+      throw Error(ErrorKind::kConfig, "annotation ", name, ": must be an absolute path, is ", quote(path));
+    constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY;
+    return check(sys::open_at(AT_FDCWD, path.c_str(), kFlags, 0600), "annotation ", name, ": open ", path);
+  };
+  return {.out = open(oci::kHooksStdout), .err = open(oci::kHooksStderr)};
+}
 
 void run_hooks(std::string_view phase, const std::vector<oci::Hook>& hooks, const oci::State& state) {
   if (hooks.empty()) return;
-  const std::string document = json::dump(oci::encode_state(state));
-  for (size_t i = 0; i < hooks.size(); ++i) {
-    with_context(cat("error running ", phase, " hook #", i, " (", hooks[i].path, ")"),
-                 [&] { run_hook(hooks[i], document); });
-  }
+  const Surroundings with = surroundings_of(state);
+  for (size_t i = 0; i < hooks.size(); ++i) run_numbered(phase, i, hooks[i], with);
 }
 
 void run_poststop_hooks(const std::vector<oci::Hook>& hooks, const oci::State& state) {
-  for (const oci::Hook& hook : hooks) {
+  if (hooks.empty()) return;
+  const auto warn = [](auto body) {
     try {
-      run_hooks("poststop", {hook}, state);
+      body();
     } catch (const Error& error) {
       log::warning(error.what());
     }
-  }
+  };
+  warn([&] {
+    const Surroundings with = surroundings_of(state);
+    for (size_t i = 0; i < hooks.size(); ++i) warn([&] { run_numbered("poststop", i, hooks[i], with); });
+  });
 }
 
 }  // namespace crunlite::runtime

@@ -6,10 +6,20 @@
 #include <string_view>
 #include <vector>
 
+#include "base/unique_fd.h"
+#include "oci/annotations.h"
 #include "oci/spec.h"
 #include "oci/state.h"
 
 namespace crunlite::runtime {
+
+// The files that all hooks write to when annotations say so (run.oci.hooks.stdout, …stderr); otherwise
+// invalid. Throws.
+struct HookOutput {
+  UniqueFd out;
+  UniqueFd err;
+};
+HookOutput open_hook_output(const oci::Annotations& annotations);
 
 // Runs them in order; each reads the state document from its standard input. Throws Error at the first that
 // fails, is killed, or outlives its timeout, with the end of what it wrote to standard error.

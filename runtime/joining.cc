@@ -5,6 +5,8 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -12,25 +14,31 @@
 namespace crunlite::runtime {
 namespace {
 
-struct OwnNamespace {
+// namespaces(7): what they are called below /proc/PID/ns.
+struct NamespaceFile {
   int type;
-  const char* path;
+  std::string_view name;
 };
-constexpr OwnNamespace kOwn[] = {
-    {CLONE_NEWPID, "self/ns/pid"},   {CLONE_NEWNET, "self/ns/net"},       {CLONE_NEWNS, "self/ns/mnt"},
-    {CLONE_NEWIPC, "self/ns/ipc"},   {CLONE_NEWUTS, "self/ns/uts"},       {CLONE_NEWUSER, "self/ns/user"},
-    {CLONE_NEWTIME, "self/ns/time"}, {CLONE_NEWCGROUP, "self/ns/cgroup"},
+constexpr NamespaceFile kFiles[] = {
+    {CLONE_NEWPID, "pid"}, {CLONE_NEWNET, "net"},   {CLONE_NEWNS, "mnt"},    {CLONE_NEWIPC, "ipc"},
+    {CLONE_NEWUTS, "uts"}, {CLONE_NEWUSER, "user"}, {CLONE_NEWTIME, "time"}, {CLONE_NEWCGROUP, "cgroup"},
 };
 
-const char* own_path(int type) {
-  for (const OwnNamespace& own : kOwn)
-    if (own.type == type) return own.path;
+std::string_view file_name(int type) {
+  for (const NamespaceFile& file : kFiles)
+    if (file.type == type) return file.name;
   throw Error(ErrorKind::kConfig, "unknown namespace type ", type);
 }
 
+// `process`: a number or "self".
+template <class Process>
+UniqueFd open_of(const Proc& proc, const Process& process, int type) {
+  const std::string path = cat(process, "/ns/", file_name(type));
+  return check(sys::open_at(proc.fd(), path.c_str(), O_RDONLY), "open ", path);
+}
+
 UniqueFd open_own(const Proc& proc, int type) {
-  const char* path = own_path(type);
-  return check(sys::open_at(proc.fd(), path, O_RDONLY), "open ", path);
+  return open_of(proc, std::string_view("self"), type);
 }
 
 bool same_object(int a, int b) {
@@ -58,11 +66,19 @@ void open_list(const Proc& proc, std::vector<NamespaceJoin>& list) {
 
 }  // namespace
 
+std::vector<NamespaceJoin> namespaces_of(const Proc& proc, pid_t pid, const std::vector<int>& types) {
+  std::vector<NamespaceJoin> out;
+  for (const int type : types)
+    out.push_back({open_of(proc, pid, type), type, cat("of process ", pid, " (", file_name(type), ")")});
+  return out;
+}
+
 void open_namespaces(NamespacePlan& plan) {
   if (plan.join.empty() && plan.join_by_parent.empty()) return;
   const Proc proc = check(Proc::open(), "open a private procfs");
   open_list(proc, plan.join);
   open_list(proc, plan.join_by_parent);
+  plan.pid_by_successor = std::ranges::find(plan.join, CLONE_NEWPID, &NamespaceJoin::type) != plan.join.end();
 }
 
 JoinedForClone::JoinedForClone(const std::vector<NamespaceJoin>& namespaces) {

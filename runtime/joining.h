@@ -11,6 +11,11 @@
 
 namespace crunlite::runtime {
 
+// The namespaces of a process, of these types (CLONE_NEW*), in this order: what a further process of its
+// container joins. `pid` must be held by a pidfd, and the caller asks it afterwards whether the process still
+// lives; if so, the descriptors are of that process. Throws SysError.
+std::vector<NamespaceJoin> namespaces_of(const Proc& proc, pid_t pid, const std::vector<int>& types);
+
 // Opens the paths of both lists; one that is our own namespace anyway is left out. Throws Error when a path
 // is no namespace of that type.
 void open_namespaces(NamespacePlan& plan);

@@ -2,20 +2,15 @@
 #include "runtime/plan.h"
 
 #include <sched.h>
-#include <sys/personality.h>
 
 #include <algorithm>
-#include <set>
 
 #include "base/error.h"
-#include "runtime/rlimit_names.h"
+#include "runtime/plan_process.h"
 #include "runtime/sysctl.h"
 
 namespace crunlite::runtime {
 namespace {
-
-// What execvp(3) and every shell assume when PATH is not set.
-constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 struct NamespaceFlag {
   oci::NamespaceType type;
@@ -76,7 +71,8 @@ NamespacePlan plan_namespaces(const oci::Linux& linux) {
     }
   }
   plan.time_offsets = time_offsets(linux);
-  if (!plan.time_offsets.empty()) fresh &= ~uint64_t{CLONE_NEWTIME};  // the step that sets them makes it
+  plan.time_by_hand = !plan.time_offsets.empty();
+  if (plan.time_by_hand) fresh &= ~uint64_t{CLONE_NEWTIME};  // the step that sets them makes it
   if (plan.joined_user)
     plan.unshare_joined = static_cast<int>(fresh);
   else
@@ -87,13 +83,6 @@ NamespacePlan plan_namespaces(const oci::Linux& linux) {
 std::vector<IdMap> id_map(const std::vector<oci::IdMapping>& mappings) {
   std::vector<IdMap> out;
   for (const oci::IdMapping& m : mappings) out.push_back({m.container_id, m.host_id, m.size});
-  return out;
-}
-
-StringArray as_array(std::vector<std::string> strings, size_t spare = 0) {
-  StringArray out{.owned = std::move(strings), .pointers = {}};
-  for (std::string& text : out.owned) out.pointers.push_back(text.data());
-  out.pointers.resize(out.owned.size() + spare + 1, nullptr);
   return out;
 }
 
@@ -119,76 +108,6 @@ HookPhasePlan plan_hooks(const std::vector<oci::Hook>& hooks, const std::string&
   out.state_head = state.substr(0, at + kPid.size() - 1);
   out.state_tail = state.substr(at + kPid.size());
   return out;
-}
-
-std::string_view name_of(std::string_view variable) {
-  return variable.substr(0, variable.find('='));
-}
-
-std::optional<std::string_view> value_of(const std::vector<std::string>& env, std::string_view name) {
-  const auto found = std::ranges::find(env, name, name_of);
-  if (found == env.end()) return std::nullopt;
-  return std::string_view(*found).substr(name.size() + 1);
-}
-
-// Of several with one name the last counts, as with runc and crun; getenv(3) would find the first.
-void keep_last_of_each_name(std::vector<std::string>& env) {
-  std::set<std::string, std::less<>> seen;
-  std::ranges::reverse(env);
-  std::erase_if(env, [&](const std::string& entry) { return !seen.emplace(name_of(entry)).second; });
-  std::ranges::reverse(env);
-}
-
-std::vector<RlimitPlan> plan_rlimits(const std::vector<oci::Rlimit>& rlimits) {
-  std::vector<RlimitPlan> out;
-  for (const oci::Rlimit& limit : rlimits) {
-    const std::optional<int> number = rlimit_number(limit.type);
-    if (!number) throw Error(ErrorKind::kConfig, "unknown rlimit ", quote(limit.type));
-    out.push_back({*number, {.rlim_cur = limit.soft, .rlim_max = limit.hard}, limit.type});
-  }
-  return out;
-}
-
-void plan_environment(const oci::Process& process, unsigned listen_fds, InitPlan& plan) {
-  std::vector<std::string> env = process.env;
-  if (listen_fds) {
-    env.push_back(cat("LISTEN_FDS=", listen_fds));
-    env.emplace_back("LISTEN_PID=1");
-  }
-  keep_last_of_each_name(env);
-  plan.search_path = value_of(env, "PATH").value_or(kDefaultPath);
-  plan.look_up_home = value_of(env, "HOME").value_or("").empty();
-  if (plan.look_up_home) std::erase(env, "HOME=");
-  plan.env = as_array(std::move(env), 1);
-}
-
-void plan_process(const oci::Process& process, Planned& planned) {
-  InitPlan& plan = planned.plan;
-  plan.args = as_array(process.args);
-  plan.cwd = process.cwd;
-  plan.uid = process.user.uid;
-  plan.gid = process.user.gid;
-  plan.groups.assign(process.user.additional_gids.begin(), process.user.additional_gids.end());
-  if (process.user.umask) plan.umask = static_cast<mode_t>(*process.user.umask);
-  plan.rlimits = plan_rlimits(process.rlimits);
-  plan.no_new_privileges = process.no_new_privileges;
-  plan.oom_score_adj = process.oom_score_adj;
-  // Nothing said is nothing given, as with runc and crun: the caller's own would be all of them.
-  plan.capabilities = capability_masks(process.capabilities.value_or(oci::Capabilities{}));
-  for (const std::string& name : plan.capabilities->unknown)
-    planned.warnings.push_back(cat("unknown capability ", quote(name), " is left out"));
-  if (!process.apparmor_profile.empty()) plan.apparmor_exec = "exec " + process.apparmor_profile;
-  plan.selinux_exec = process.selinux_label;
-  plan.console.wanted = process.terminal;
-  if (process.terminal && process.console_size) {
-    plan.console.rows = process.console_size->height;
-    plan.console.columns = process.console_size->width;
-  }
-}
-
-std::optional<unsigned long> personality_number(const std::optional<oci::Personality>& personality) {
-  if (!personality) return std::nullopt;
-  return *personality == oci::Personality::kLinux32 ? PER_LINUX32 : PER_LINUX;
 }
 
 std::vector<Sysctl> plan_sysctls(const oci::Linux& linux) {
@@ -217,17 +136,23 @@ rootfs::RootfsPlan plan_root(const oci::Spec& spec, const PlanInputs& inputs,
 
 void plan_groups(const PlanInputs& inputs, InitPlan& plan) {
   plan.deny_setgroups = inputs.deny_setgroups;
-  plan.set_groups = !inputs.deny_setgroups;
+  plan.set_groups = plan.set_groups && !inputs.deny_setgroups;
   plan.groups_may_stay = inputs.in_user_namespace || plan.namespaces.joined_user;
   if (inputs.deny_setgroups && !plan.groups.empty())
     throw Error(ErrorKind::kUnsupported,
                 "additionalGids cannot be set: setgroups(2) is denied in an unprivileged user namespace");
 }
 
+// A container may be created without a program; it has no privilege either, and `start` refuses it.
+oci::Process without_program() {
+  oci::Process process;
+  process.cwd = "/";
+  return process;
+}
+
 }  // namespace
 
 Planned build_plan(const oci::Spec& spec, const PlanInputs& inputs) {
-  if (!spec.process) throw Error(ErrorKind::kConfig, "/process: is required to create a container");
   Planned planned;
   InitPlan& plan = planned.plan;
   plan.namespaces = plan_namespaces(spec.linux);
@@ -235,40 +160,34 @@ Planned build_plan(const oci::Spec& spec, const PlanInputs& inputs) {
     plan.uid_map = id_map(spec.linux.uid_mappings);
     plan.gid_map = id_map(spec.linux.gid_mappings);
   }
-  plan.wait_for_placement = !inputs.placed_by_clone;
+  plan.wait_for_placement = !inputs.placed_by_clone || !spec.linux.net_devices.empty();
   plan.rootfs = plan_root(spec, inputs, plan.namespaces);
   plan.hostname = spec.hostname;
   plan.domainname = spec.domainname;
   plan.sysctls = plan_sysctls(spec.linux);
   plan.runtime_hooks = !spec.hooks.prestart.empty() || !spec.hooks.create_runtime.empty();
-  plan.create_container = plan_hooks(spec.hooks.create_container, inputs.creating_json);
+  plan.create_container = plan_hooks(spec.hooks.create_container, inputs.created_json);
   plan.start_container = plan_hooks(spec.hooks.start_container, inputs.created_json);
-  plan_process(*spec.process, planned);
-  plan_environment(*spec.process, inputs.listen_fds, plan);
+  plan.start_container.as_the_process = true;
+  const oci::Process process = spec.process.value_or(without_program());
+  plan_process(process, planned);
+  plan_environment(process, inputs.listen_fds, plan);
+  keep_groups_if_asked(spec.annotations, plan);
+  plan_execution(spec.linux.personality, spec.linux.memory_policy, plan);
   plan_groups(inputs, plan);
   plan.preserved_fds = std::max(inputs.listen_fds, inputs.preserve_fds);
-  plan.personality = personality_number(spec.linux.personality);
   plan.seccomp = inputs.seccomp;
+  plan.sendmsg_is_notified = inputs.sendmsg_is_notified;
   if (!inputs.no_new_keyring) plan.keyring = "_ses." + inputs.id;
   std::ranges::copy(inputs.stdio, plan.stdio);
   return planned;
 }
 
-Planned build_exec_plan(const oci::Process& process, ExecInputs inputs) {
-  Planned planned;
-  InitPlan& plan = planned.plan;
-  plan.namespaces.join = std::move(inputs.join);
-  plan.namespaces.join_by_parent = std::move(inputs.join_by_parent);
-  plan.namespaces.joined_user = inputs.in_user_namespace;
-  plan_process(process, planned);
-  plan_environment(process, inputs.listen_fds, plan);
-  plan.groups_may_stay = inputs.in_user_namespace;
-  plan.preserved_fds = std::max(inputs.listen_fds, inputs.preserve_fds);
-  plan.personality = personality_number(inputs.personality);
-  plan.seccomp = std::move(inputs.seccomp);
-  if (!inputs.no_new_keyring) plan.keyring = std::move(inputs.keyring);
-  std::ranges::copy(inputs.stdio, plan.stdio);
-  return planned;
+std::vector<int> namespace_types(const oci::Linux& linux) {
+  std::vector<int> types;
+  for (const auto& [type, flag] : kNamespaceFlags)
+    if (find_namespace(linux, type)) types.push_back(flag);
+  return types;
 }
 
 }  // namespace crunlite::runtime

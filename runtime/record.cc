@@ -35,7 +35,7 @@ json::Object encode_strings(const std::map<std::string, std::string>& map) {
 }  // namespace
 
 std::string encode_record(const Record& r) {
-  return json::dump(json::Object{
+  json::Object out{
       {"version", kVersion},
       {"phase", oci::name_of(kPhases, r.phase)},
       {"id", r.id},
@@ -46,8 +46,13 @@ std::string encode_record(const Record& r) {
       {"annotations", encode_strings(r.annotations)},
       {"cgroup", encode_cgroup_plan(r.cgroup)},
       {"init", encode_process_id(r.init)},
+      {"noNewKeyring", r.no_new_keyring},
       {"hooks", oci::encode_hooks({.poststart = r.poststart, .poststop = r.poststop})},
-  });
+  };
+  if (r.root_mount != 0) out.add("rootMount", r.root_mount);
+  if (!r.stdio.empty()) out.add("stdio", json::Array(r.stdio.begin(), r.stdio.end()));
+  if (r.rdt.used()) out.add("rdt", encode_rdt_plan(r.rdt));
+  return json::dump(out);
 }
 
 Record decode_record(std::string_view text, std::string_view name) {
@@ -71,7 +76,11 @@ Record decode_record(std::string_view text, std::string_view name) {
   r.created = at.require<std::string>("created");
   r.annotations = at.get<std::map<std::string, std::string>>("annotations", {});
   if (at.has("cgroup")) r.cgroup = decode_cgroup_plan(at.at("cgroup"));
+  if (at.has("rdt")) r.rdt = decode_rdt_plan(at.at("rdt"));
   if (at.has("init")) r.init = decode_process_id(at.at("init"));
+  r.no_new_keyring = at.get<bool>("noNewKeyring", false);
+  r.root_mount = at.get<uint64_t>("rootMount", 0);
+  r.stdio = at.get<std::vector<std::string>>("stdio", {});
   if (at.has("hooks")) {
     oci::Hooks hooks = oci::decode_hooks(at.at("hooks"));
     r.poststart = std::move(hooks.poststart);

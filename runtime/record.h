@@ -11,6 +11,7 @@
 #include "oci/state.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/process_id.h"
+#include "runtime/rdt.h"
 
 namespace crunlite::runtime {
 
@@ -29,7 +30,13 @@ struct Record {
   std::string created;  // RFC 3339, UTC, nanoseconds
   std::map<std::string, std::string> annotations;
   CgroupPlan cgroup;
+  RdtPlan rdt;
   ProcessId init;  // pid 0 while creating
+  bool no_new_keyring = false;
+  uint64_t root_mount = 0;  // in the caller's mount namespace (rootfs/attached_root.h); 0: it has its own
+  // What its 0, 1 and 2 were, as proc(5) shows them ("pipe:[4711]"); empty: a terminal. After a checkpoint
+  // they are to be given other ones.
+  std::vector<std::string> stdio;
   // The hooks of config.json that run after create.
   std::vector<oci::Hook> poststart;
   std::vector<oci::Hook> poststop;

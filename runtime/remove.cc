@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "rootfs/attached_root.h"
 #include "runtime/hooks.h"
 #include "runtime/runtime.h"
 #include "runtime/status.h"
@@ -61,7 +62,10 @@ void require_deletable(oci::Status status, const std::string& id) {
 void destroy(StateDir& dir, const Record& record, const Proc& proc) {
   Cgroup cgroup = Cgroup::open(record.cgroup);
   end_processes(record, cgroup, proc);
+  if (record.root_mount != 0 && !rootfs::detach_root(record.rootfs, record.root_mount))
+    log::warning(cat("the mount of ", record.rootfs, " is not there any more, or lies below another one"));
   cgroup.remove();
+  remove_rdt(record.rdt);
   dir.remove();
   run_poststop_hooks(record.poststop, hook_state(record, oci::Status::kStopped, 0));
 }

@@ -12,6 +12,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/sys.h"
+#include "oci/annotations.h"
+#include "oci/names.h"
 #include "runtime/seccomp_names.h"
 #include "runtime/seccomp_prefix.h"
 
@@ -35,12 +37,18 @@ void check_filter(int result, const Parts&... what) {
 }
 
 uint32_t errno_of(const std::optional<uint32_t>& value) {
+  // More than the kernel takes would be cut off and be another error.
   if (value && *value > kHighestErrno)
     throw Error(ErrorKind::kConfig, "linux.seccomp: errnoRet ", *value, " is above ", kHighestErrno);
   return value.value_or(EPERM);
 }
 
 uint32_t action_value(oci::SeccompAction action, const std::optional<uint32_t>& error) {
+  const bool has_errno = action == oci::SeccompAction::kErrno || action == oci::SeccompAction::kTrace;
+  // config-linux.md, Seccomp: the runtime must fail.
+  if (error && !has_errno)
+    throw Error(ErrorKind::kConfig, "linux.seccomp: errnoRet cannot be given with ",
+                oci::name_of(oci::kSeccompActions, action));
   switch (action) {
     case oci::SeccompAction::kKill:
     case oci::SeccompAction::kKillThread:
@@ -58,10 +66,9 @@ uint32_t action_value(oci::SeccompAction action, const std::optional<uint32_t>& 
     case oci::SeccompAction::kLog:
       return SCMP_ACT_LOG;
     case oci::SeccompAction::kNotify:
-      break;
+      return SCMP_ACT_NOTIFY;
   }
-  throw Error(ErrorKind::kUnsupported,
-              "linux.seccomp: SCMP_ACT_NOTIFY (a listener) is not supported by this build");
+  throw Error(ErrorKind::kConfig, "linux.seccomp: unknown action");
 }
 
 template <class Table>
@@ -85,8 +92,11 @@ std::vector<uint32_t> add_architectures(void* filter, const oci::Seccomp& profil
   std::vector<uint32_t> tokens = {::seccomp_arch_native()};
   for (const std::string& name : profile.architectures) {
     const uint32_t token = find_name(kSeccompArchitectures, name, "architecture").token;
-    if (std::find(tokens.begin(), tokens.end(), token) != tokens.end()) continue;
-    check_filter(::seccomp_arch_add(filter, token), "architecture ", name);
+    if (token == 0 || std::find(tokens.begin(), tokens.end(), token) != tokens.end()) continue;
+    const int added = ::seccomp_arch_add(filter, token);
+    // The other byte order: no program of it runs here, and if one did, the filter would kill it.
+    if (added == -EDOM) continue;
+    check_filter(added, "architecture ", name);
     tokens.push_back(token);
   }
   return tokens;
@@ -108,7 +118,10 @@ void add_rule(void* filter, const oci::SeccompRule& rule, uint32_t default_value
     const auto add = [&](size_t first, size_t count) {
       const int result = ::seccomp_rule_add_array(filter, action, call, static_cast<unsigned>(count),
                                                   comparisons.data() + first);
-      if (result != -EEXIST) check_filter(result, "rule for ", name);
+      if (result == -EEXIST)
+        throw Error(ErrorKind::kConfig, "linux.seccomp: there is a rule with another action for ",
+                    quote(name));
+      check_filter(result, "rule for ", name);
     };
     // Several conditions on one argument mean "any of them": what runc made of profiles before 2016, and what
     // libseccomp cannot say in one rule.
@@ -132,14 +145,52 @@ std::vector<sock_filter> export_program(void* filter) {
   return program;
 }
 
+bool returns(const sock_filter& instruction, uint32_t value) {
+  return instruction.code == (BPF_RET | BPF_K) && (instruction.k & SECCOMP_RET_ACTION_FULL) == value;
+}
+
+// Of several filters the strictest answer counts, and to notify is stricter than to allow, looser than to
+// deny: one that notifies and allows all else, and one that allows what is notified, are the whole.
+SeccompProgram split_notifications(SeccompProgram program) {
+  const auto is_notification = [](const sock_filter& in) { return returns(in, SECCOMP_RET_USER_NOTIF); };
+  const unsigned listener_only = SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+  if (std::ranges::any_of(program.instructions, is_notification)) {
+    program.notifying = program.instructions;
+    program.notifying_flags = program.flags | SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    for (sock_filter& in : program.notifying)
+      if (in.code == (BPF_RET | BPF_K) && !is_notification(in)) in.k = SECCOMP_RET_ALLOW;
+    for (sock_filter& in : program.instructions)
+      if (is_notification(in)) in.k = SECCOMP_RET_ALLOW;
+  }
+  program.flags &= ~listener_only;
+  return program;
+}
+
+// The init tells its parent of the listener by write(2): notified, that would wait for an agent which has not
+// got the listener yet. runc's wording.
+void require_notifiable(const oci::Seccomp& profile) {
+  if (profile.default_action == oci::SeccompAction::kNotify)
+    throw Error(ErrorKind::kConfig,
+                "linux.seccomp: SCMP_ACT_NOTIFY cannot be used as default action: nobody could start the "
+                "container's agent");
+  if (notifies(profile, "write"))
+    throw Error(ErrorKind::kConfig, "linux.seccomp: SCMP_ACT_NOTIFY cannot be used for the write syscall");
+}
+
+unsigned flags_of(const oci::Seccomp& profile) {
+  // As runc: Linux 5.16 made it the kernel's own default. Before, a filter turned the mitigation of
+  // Spectre v4 on for the whole container, at a price that nobody expected.
+  unsigned flags = profile.flags_absent ? unsigned{SECCOMP_FILTER_FLAG_SPEC_ALLOW} : 0;
+  for (const std::string& name : profile.flags) flags |= find_name(kSeccompFlags, name, "flag").value;
+  // Nothing to synchronise: the init has one thread. The kernel refuses it together with a listener.
+  return flags & ~unsigned{SECCOMP_FILTER_FLAG_TSYNC};
+}
+
 }  // namespace
 
 SeccompProgram compile_seccomp(const oci::Seccomp& profile) {
-  SeccompProgram program;
-  for (const std::string& name : profile.flags) {
-    const SeccompFlag flag = find_name(kSeccompFlags, name, "flag");
-    if (!flag.listener_only) program.flags |= flag.value;
-  }
+  SeccompProgram program{.flags = flags_of(profile)};
+  require_notifiable(profile);
   const uint32_t default_value = action_value(profile.default_action, profile.default_errno_ret);
   const Filter filter(::seccomp_init(default_value));
   if (!filter) throw Error(ErrorKind::kSystem, "linux.seccomp: libseccomp cannot start");
@@ -155,7 +206,33 @@ SeccompProgram compile_seccomp(const oci::Seccomp& profile) {
     throw Error(ErrorKind::kUnsupported, "linux.seccomp: the profile needs ", program.instructions.size(),
                 " instructions and the kernel takes ", BPF_MAXINSNS)
         .with_remedy("leave out architectures that are not needed");
-  return program;
+  return split_notifications(std::move(program));
+}
+
+SeccompProgram seccomp_from_bpf(std::string_view base64) {
+  const std::optional<std::string> bytes = decode_base64(base64);
+  if (!bytes) throw Error(ErrorKind::kConfig, oci::kSeccompBpfData, ": is not base64");
+  const size_t count = bytes->size() / sizeof(sock_filter);
+  if (count == 0 || bytes->size() % sizeof(sock_filter) != 0 || count > BPF_MAXINSNS)
+    throw Error(ErrorKind::kConfig, oci::kSeccompBpfData, ": ", bytes->size(),
+                " bytes are not a program: 1 to ", BPF_MAXINSNS, " instructions of ", sizeof(sock_filter));
+  SeccompProgram program{.instructions = std::vector<sock_filter>(count)};
+  std::memcpy(program.instructions.data(), bytes->data(), bytes->size());
+  return split_notifications(std::move(program));
+}
+
+void require_known_calls(const oci::Seccomp& profile) {
+  for (const oci::SeccompRule& rule : profile.rules)
+    for (const std::string& name : rule.names)
+      if (::seccomp_syscall_resolve_name(name.c_str()) == __NR_SCMP_ERROR)
+        throw Error(ErrorKind::kConfig, "linux.seccomp: unknown system call ", quote(name));
+}
+
+bool notifies(const oci::Seccomp& profile, std::string_view call) {
+  return std::ranges::any_of(profile.rules, [&](const oci::SeccompRule& rule) {
+    return rule.action == oci::SeccompAction::kNotify &&
+           std::ranges::find(rule.names, call) != rule.names.end();
+  });
 }
 
 std::vector<std::string> seccomp_architecture_names() {
@@ -168,6 +245,22 @@ std::vector<std::string> seccomp_flag_names() {
   std::vector<std::string> names;
   for (const SeccompFlag& known : kSeccompFlags) names.emplace_back(known.name);
   return names;
+}
+
+std::vector<std::string> supported_seccomp_flag_names() {
+  std::vector<std::string> names;
+  for (const SeccompFlag& known : kSeccompFlags) {
+    const unsigned with = known.listener_only ? unsigned{SECCOMP_FILTER_FLAG_NEW_LISTENER} : 0;
+    // seccomp(2): flags are looked at before the program, whose address is none.
+    if (sys::seccomp_set_filter(known.value | with, nullptr).error() == EFAULT)
+      names.emplace_back(known.name);
+  }
+  return names;
+}
+
+std::string libseccomp_version() {
+  const scmp_version* version = ::seccomp_version();
+  return cat(version->major, ".", version->minor, ".", version->micro);
 }
 
 }  // namespace crunlite::runtime

@@ -24,15 +24,17 @@ namespace {
 using Hash = std::array<uint8_t, SHA256_DIGEST_LENGTH>;
 
 // Changes whenever the same input should give another program.
-constexpr std::string_view kFormat = "crun-lite seccomp 1";
+constexpr std::string_view kFormat = "crun-lite seccomp 2";
 
 struct Header {
   char magic[8];
   Hash key;
   uint32_t flags;
   uint32_t count;
+  uint32_t notifying_flags;
+  uint32_t notifying;  // instructions of the second program, behind those of the first
 };
-constexpr char kMagic[sizeof Header::magic] = {'c', 'r', 'l', 's', 'c', 'm', 'p', '1'};
+constexpr char kMagic[sizeof Header::magic] = {'c', 'r', 'l', 's', 'c', 'm', 'p', '2'};
 
 // Every field goes in with its length in front, so that no two inputs look the same ("ab" "c", "a" "bc").
 class KeyBuilder {
@@ -74,6 +76,7 @@ Hash key_of(const oci::Seccomp& profile) {
   key.add(profile.default_errno_ret);
   key.add(profile.architectures);
   key.add(profile.flags);
+  key.add(uint64_t{profile.flags_absent});
   key.add(profile.rules.size());
   for (const oci::SeccompRule& rule : profile.rules) {
     key.add(rule.names);
@@ -106,17 +109,22 @@ bool trustworthy(int fd, mode_t type) {
 std::optional<SeccompProgram> load(int dir, const Hash& key) {
   const sys::Result<UniqueFd> file = sys::open_at(dir, hex(key).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   if (!file.ok() || !trustworthy(file->get(), S_IFREG)) return std::nullopt;
-  constexpr size_t kLimit = sizeof(Header) + BPF_MAXINSNS * sizeof(sock_filter);
+  constexpr size_t kLimit = sizeof(Header) + size_t{2} * BPF_MAXINSNS * sizeof(sock_filter);
   const std::string content = read_fd(file->get(), "seccomp cache", kLimit);
   Header header{};
   if (content.size() < sizeof header) return std::nullopt;
   std::memcpy(&header, content.data(), sizeof header);
-  const size_t size = header.count * sizeof(sock_filter);
+  const size_t size = size_t{header.count} * sizeof(sock_filter);
+  const size_t notifying = size_t{header.notifying} * sizeof(sock_filter);
   if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0 || header.key != key || header.count == 0 ||
-      content.size() != sizeof header + size)
+      content.size() != sizeof header + size + notifying)
     return std::nullopt;
-  SeccompProgram program{.instructions = std::vector<sock_filter>(header.count), .flags = header.flags};
+  SeccompProgram program{.instructions = std::vector<sock_filter>(header.count),
+                         .flags = header.flags,
+                         .notifying = std::vector<sock_filter>(header.notifying),
+                         .notifying_flags = header.notifying_flags};
   std::memcpy(program.instructions.data(), content.data() + sizeof header, size);
+  if (notifying) std::memcpy(program.notifying.data(), content.data() + sizeof header + size, notifying);
   return program;
 }
 
@@ -126,9 +134,11 @@ void save(int dir, const Hash& key, const SeccompProgram& program) {
   header.key = key;
   header.flags = program.flags;
   header.count = static_cast<uint32_t>(program.instructions.size());
+  header.notifying_flags = program.notifying_flags;
+  header.notifying = static_cast<uint32_t>(program.notifying.size());
   std::string content(reinterpret_cast<const char*>(&header), sizeof header);
-  content.append(reinterpret_cast<const char*>(program.instructions.data()),
-                 program.instructions.size() * sizeof(sock_filter));
+  for (const std::vector<sock_filter>* part : {&program.instructions, &program.notifying})
+    content.append(reinterpret_cast<const char*>(part->data()), part->size() * sizeof(sock_filter));
   write_file_atomic(dir, hex(key), content, 0600, Durability::kRename);
 }
 

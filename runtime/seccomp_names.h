@@ -14,12 +14,25 @@
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
+// Newer than libseccomp 2.5.4.
+#ifndef SCMP_ARCH_LOONGARCH64
+#define SCMP_ARCH_LOONGARCH64 0
+#endif
+#ifndef SCMP_ARCH_M68K
+#define SCMP_ARCH_M68K 0
+#endif
+#ifndef SCMP_ARCH_SH
+#define SCMP_ARCH_SH 0
+#endif
+#ifndef SCMP_ARCH_SHEB
+#define SCMP_ARCH_SHEB 0
+#endif
 
 namespace crunlite::runtime {
 
 struct SeccompArchitecture {
   std::string_view name;
-  uint32_t token;
+  uint32_t token;  // 0: this libseccomp has not got it, and so does not run on a kernel that has
 };
 inline constexpr SeccompArchitecture kSeccompArchitectures[] = {
     {"SCMP_ARCH_X86", SCMP_ARCH_X86},
@@ -41,6 +54,10 @@ inline constexpr SeccompArchitecture kSeccompArchitectures[] = {
     {"SCMP_ARCH_PARISC", SCMP_ARCH_PARISC},
     {"SCMP_ARCH_PARISC64", SCMP_ARCH_PARISC64},
     {"SCMP_ARCH_RISCV64", SCMP_ARCH_RISCV64},
+    {"SCMP_ARCH_LOONGARCH64", SCMP_ARCH_LOONGARCH64},
+    {"SCMP_ARCH_M68K", SCMP_ARCH_M68K},
+    {"SCMP_ARCH_SH", SCMP_ARCH_SH},
+    {"SCMP_ARCH_SHEB", SCMP_ARCH_SHEB},
 };
 
 struct SeccompFlag {

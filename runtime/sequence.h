@@ -25,14 +25,18 @@ class Sequence {
 
  private:
   // In the order in which they come; those that the plan does not need are skipped.
-  enum class Place { kSuccessor, kRunHooks, kConsole, kReady, kDone };
+  enum class Place { kSuccessor, kMapSource, kRunHooks, kConsole, kEntered, kListener, kReady, kDone };
 
   bool expected(Place place) const;
   void advance_from(Place place);
 
   bool successor_;
+  size_t sources_;  // still to be mapped
   bool hooks_;
   bool console_;
+  bool entered_;  // a successor again, in a joined pid namespace
+  bool listener_;
+  bool ready_early_ = false;
   Place next_ = Place::kSuccessor;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/spawn.h"
 
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -8,10 +9,15 @@
 
 #include "base/user_namespace.h"
 #include "rootfs/mount_source.h"
+#include "runtime/affinity.h"
 #include "runtime/failure.h"
+#include "runtime/hooks.h"
 #include "runtime/init/init.h"
+#include "runtime/init/scheduling.h"
 #include "runtime/joining.h"
+#include "runtime/labels.h"
 #include "runtime/sequence.h"
+#include "runtime/status.h"
 
 namespace crunlite::runtime {
 namespace {
@@ -43,8 +49,14 @@ Cloned clone_init(InitPlan& plan, const ParentServices& services, sys::SocketPai
     args.flags &= ~uint64_t{CLONE_INTO_CGROUP};
     if (cloned.placed) plan.wait_for_placement = true;
     cloned.placed = false;
+    // CLONE_NEWTIME is one of the bits where clone(2) has the exit signal.
+    if (args.flags & CLONE_NEWTIME) plan.namespaces.time_by_hand = true;
+    args.flags &= ~uint64_t{CLONE_NEWTIME};
     pid = sys::clone_without_clone3(args);
   }
+  if (pid.error() == EACCES && cloned.placed)
+    throw SysError(EACCES, "clone the container's init into its cgroup")
+        .with_remedy("both cgroups, ours and the container's, must be below one that we may change");
   const pid_t child = check(pid, "clone the container's init");
   if (child == 0) {
     // The parent's end must be closed here too: its end is how we see that the parent is gone.
@@ -100,7 +112,9 @@ class Conversation {
  private:
   Frame next(UniqueFd& fd) {
     Frame frame;
-    const sys::Status status = receive_message(channel_, frame, &fd);
+    sys::Status status = receive_message(channel_, frame, &fd);
+    // It ended without reading what we had said to it. Its own last words are still there (unix(7)).
+    if (status.error() == ECONNRESET) status = receive_message(channel_, frame, &fd);
     if (status.error() == EPIPE || status.error() == ECONNRESET) report_death();
     check(status, "wait for the container's init");
     return frame;
@@ -119,6 +133,10 @@ class Conversation {
       case Msg::kSuccessor:
         adopt(std::move(fd));
         break;
+      case Msg::kMapSource:
+        map_source(frame, fd);
+        tell(Msg::kSourceMapped);
+        break;
       case Msg::kRunHooks:
         if (services_.run_runtime_hooks) services_.run_runtime_hooks(child_.pid());
         tell(Msg::kHooksDone);
@@ -126,9 +144,26 @@ class Conversation {
       case Msg::kConsole:
         if (services_.receive_console) services_.receive_console(std::move(fd));
         break;
+      case Msg::kListener:
+        if (services_.receive_listener)
+          services_.receive_listener(child_.pid(), listener(frame, std::move(fd)));
+        break;
       default:
         break;
     }
+  }
+
+  void map_source(const Frame& frame, const UniqueFd& tree) const {
+    const std::vector<rootfs::MountOp>& mounts = plan_.rootfs->mounts;
+    const auto index = static_cast<size_t>(frame.error);
+    if (index >= mounts.size() || !rootfs::is_mapped_by_parent(mounts[index]) || !tree.valid())
+      throw Error(ErrorKind::kSystem, "the container's init asked for the ids of mount ", frame.error);
+    rootfs::map_inner_source(mounts[index], tree.get());
+  }
+
+  UniqueFd listener(const Frame& frame, UniqueFd fd) const {
+    if (fd.valid()) return fd;
+    return check(sys::pidfd_getfd(child_.pidfd(), frame.error), "take the listener of the seccomp filter");
   }
 
   // The first process has made the one that goes on, and ends.
@@ -137,10 +172,14 @@ class Conversation {
     Child successor(pid, std::move(pidfd));
     (void)child_.wait();
     child_ = std::move(successor);
-    place();
+    if (!in_place_) place();
+    if (waits_for_adoption(plan_)) tell(Msg::kProceed);
+    if (scheduled_by_parent(plan_))
+      check(apply_scheduler(child_.pid(), *plan_.scheduler), "set scheduler ", plan_.scheduler->name);
   }
 
   void place() {
+    in_place_ = true;
     const pid_t pid = child_.pid();
     if (services_.note) services_.note(pid);
     if (plan_.namespaces.new_user) {
@@ -150,6 +189,10 @@ class Conversation {
         write_id_maps(*services_.proc, pid, plan_);
     }
     if (!placed_ && services_.place_in_cgroup) services_.place_in_cgroup(pid);
+    if (services_.lend_network_devices) services_.lend_network_devices(pid);
+    // With only `initial` the kernel decides (config.md).
+    if (plan_.initial_cpus.empty() && plan_.final_cpus.empty()) reset_affinity(pid);
+    set_affinity(pid, plan_.final_cpus);
     write_oom_score(*services_.proc, pid, plan_);
     raise_rlimits(pid, plan_);
     if (plan_.wait_for_placement || plan_.namespaces.new_user) tell(Msg::kProceed);
@@ -165,7 +208,8 @@ class Conversation {
   InitPlan& plan_;
   const ParentServices& services_;
   Child child_;
-  bool placed_;
+  bool placed_;            // in the cgroup, by the clone
+  bool in_place_ = false;  // place() was called; a later successor inherits what it does
   int channel_;
   Sequence sequence_;
 };
@@ -187,6 +231,20 @@ void refuse_to_change_the_host(const InitPlan& plan) {
     throw Error(ErrorKind::kConfig, "hostname and domainname cannot be set in the host's UTS namespace");
 }
 
+// runtime-spec: a namespace type that is not listed is inherited. Then nothing may be done to "/", and
+// whatever would be is refused.
+void share_mounts_with_the_caller(InitPlan& plan) {
+  if (has_own(plan.namespaces, CLONE_NEWNS)) return;
+  if (has_user_namespace(plan))
+    throw Error(ErrorKind::kConfig, "a user namespace needs a mount namespace of the container's own");
+  if (plan.rootfs->propagation != 0)
+    throw Error(ErrorKind::kConfig, "rootfsPropagation needs a mount namespace of the container's own");
+  plan.rootfs->in_callers_namespace = true;
+  // Copies of the caller's mounts: a namespace of its own would have made them slaves.
+  for (rootfs::MountOp& op : plan.rootfs->mounts)
+    if (op.kind == rootfs::MountKind::kBind) op.propagation.insert(op.propagation.begin(), MS_SLAVE | MS_REC);
+}
+
 void require_open(const InitPlan& plan) {
   for (unsigned i = 0; i < plan.preserved_fds; ++i)
     if (::fcntl(static_cast<int>(3 + i), F_GETFD) == -1)
@@ -201,9 +259,17 @@ void SpawnedInit::start() {
 }
 
 void open_plan_resources(const oci::Spec& spec, InitPlan& plan) {
+  const std::string profile = plan.apparmor_exec.empty() ? "" : plan.apparmor_exec.substr(5);  // "exec …"
+  require_label_support(profile, plan.selinux_exec, spec.linux.mount_label, open_proc());
   open_namespaces(plan.namespaces);
   if (!plan.rootfs) return;
+  if (!plan.create_container.hooks.empty() || !plan.start_container.hooks.empty()) {
+    HookOutput output = open_hook_output(spec.annotations);
+    plan.hook_stdout = std::move(output.out);
+    plan.hook_stderr = std::move(output.err);
+  }
   refuse_to_change_the_host(plan);
+  share_mounts_with_the_caller(plan);
   int user_namespace = -1;
   for (const NamespaceJoin& ns : plan.namespaces.join)
     if (ns.type == CLONE_NEWUSER) user_namespace = ns.fd.get();
@@ -215,6 +281,7 @@ SpawnedInit spawn_init(InitPlan& plan, const ParentServices& services) {
   sys::SocketPair channel =
       check(sys::socket_pair(SOCK_SEQPACKET), "create a channel to the container's init");
   Cloned cloned = [&] {
+    const AffinityForClone affinity(plan.initial_cpus);
     const JoinedForClone joined(plan.namespaces.join_by_parent);
     return clone_init(plan, services, channel);
   }();

@@ -27,11 +27,14 @@ struct ParentServices {
   int cgroup_fd = -1;          // cgroup v2 directory for CLONE_INTO_CGROUP
   // Each is called at most once; all may be empty. An exception from one ends the child.
   std::function<void(pid_t)> write_id_maps;  // default: written directly from the plan (needs privilege)
-  std::function<void(pid_t)> note;           // the init's pid is known; it has not gone far
+  std::function<void(pid_t)> note;           // the process's pid is known; it has not gone far
   // Called when CLONE_INTO_CGROUP was not asked for or this kernel has not got it.
   std::function<void(pid_t)> place_in_cgroup;
+  // linux.netDevices: before the child writes the sysctls that may be theirs. The plan makes the child wait.
+  std::function<void(pid_t)> lend_network_devices;
   std::function<void(pid_t)> run_runtime_hooks;  // prestart, then createRuntime
   std::function<void(UniqueFd master)> receive_console;
+  std::function<void(pid_t, UniqueFd listener)> receive_listener;  // of a seccomp filter that notifies
 };
 
 // An init that is Ready: everything is applied and it waits for the start.

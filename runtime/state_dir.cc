@@ -8,11 +8,15 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/user_namespace.h"
+#include "runtime/bundle.h"
+#include "runtime/status.h"
 
 namespace crunlite::runtime {
 namespace {
 
 constexpr const char* kRecordName = "state.json";
+constexpr const char* kConfigName = "config.json";
 constexpr const char* kLockName = "lock";
 constexpr const char* kInitName = "init";  // a link, of which only the text counts: made in one call
 constexpr size_t kRecordLimit = 4u << 20;
@@ -24,6 +28,15 @@ Error no_such_container() {
 bool id_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
          std::string_view("_+-.").find(c) != std::string_view::npos;
+}
+
+// The runtime directory of a user is swept from time to time; the sticky bit says that this is still in use
+// (XDG Base Directory Specification, XDG_RUNTIME_DIR).
+void keep_from_clean_up(int root) {
+  if (::geteuid() == 0 && !in_user_namespace(open_proc())) return;
+  const sys::Result<struct stat> st = sys::fstat(root);
+  if (!st.ok() || st->st_uid != ::geteuid() || (st->st_mode & S_ISVTX)) return;
+  (void)sys::fchmod(root, (st->st_mode & 07777) | S_ISVTX);
 }
 
 // Waits until the process ends; false when `timeout` passes first.
@@ -53,6 +66,7 @@ std::vector<std::string> list_ids(const std::string& root) {
 StateDir StateDir::reserve(const Ref& container) {
   check_id(container.id);
   UniqueFd root = make_own_dirs(container.root, 0700);
+  keep_from_clean_up(root.get());
   const sys::Status made = sys::mkdir_at(root.get(), container.id.c_str(), 0700);
   if (made.error() == EEXIST) throw Error(ErrorKind::kExists, "container with given ID already exists");
   std::string path = cat(container.root, "/", container.id);
@@ -156,6 +170,15 @@ void StateDir::write(const Record& record) const {
   with_context(cat("write the state of ", record.id), [&] {
     write_file_atomic(fd(), kRecordName, encode_record(record), 0600, Durability::kRename);
   });
+}
+
+void StateDir::keep_config(const std::string& text) const {
+  with_context("keep config.json",
+               [&] { write_file_atomic(fd(), kConfigName, text, 0600, Durability::kRename); });
+}
+
+oci::Spec StateDir::config() const {
+  return decode_config(read_file(fd(), kConfigName, kRecordLimit), cat(path_, "/", kConfigName));
 }
 
 void StateDir::note_init(const ProcessId& id) const {

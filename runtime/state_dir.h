@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/unique_fd.h"
+#include "oci/spec.h"
 #include "runtime/record.h"
 #include "runtime/runtime.h"
 
@@ -53,6 +54,11 @@ class StateDir {
   // Throws Error(kConfig) when there is none or when it is damaged.
   Record read() const;
   void write(const Record& record) const;
+
+  // config.json as it was at create: what `exec` and others need later, whatever became of the bundle's own
+  // (runtime.md, Create). config() throws Error(kConfig).
+  void keep_config(const std::string& text) const;
+  oci::Spec config() const;
 
   // Which process the init is, kept beside the record: written before it can outlive us, and still there when
   // the record is damaged. Without cgroups nothing else leads to it.

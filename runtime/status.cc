@@ -25,7 +25,10 @@ Situation situation_of(const StateDir& dir, const Record& record, const Proc& pr
   std::optional<UniqueFd> init = open_if_alive(proc, record.init);
   if (!init) return {.status = oci::Status::kStopped};
   const bool waiting = StartGate::waiting(dir.fd());
-  return {.status = waiting ? oci::Status::kCreated : oci::Status::kRunning, .init = std::move(init)};
+  const oci::Status status = is_frozen(record.cgroup) ? oci::Status::kPaused
+                             : waiting                ? oci::Status::kCreated
+                                                      : oci::Status::kRunning;
+  return {.status = status, .init = std::move(init)};
 }
 
 oci::State hook_state(const Record& record, oci::Status status, pid_t pid) {
@@ -41,6 +44,7 @@ oci::State full_state(const Record& record, const Situation& situation) {
   oci::State out = hook_state(record, situation.status, situation.init ? record.init.pid : 0);
   out.rootfs = record.rootfs;
   out.created = record.created;
+  if (record.cgroup.systemd) out.systemd_scope = record.cgroup.systemd->name;
   return out;
 }
 

@@ -18,10 +18,14 @@ struct Rule {
 // ipc_namespaces(7), network_namespaces(7), uts_namespaces(7).
 constexpr Rule kRules[] = {
     {"fs/mqueue/", CLONE_NEWIPC},
+    {"kernel/auto_msgmni", CLONE_NEWIPC},
+    {"kernel/msg_next_id", CLONE_NEWIPC},
     {"kernel/msgmax", CLONE_NEWIPC},
     {"kernel/msgmnb", CLONE_NEWIPC},
     {"kernel/msgmni", CLONE_NEWIPC},
     {"kernel/sem", CLONE_NEWIPC},
+    {"kernel/sem_next_id", CLONE_NEWIPC},
+    {"kernel/shm_next_id", CLONE_NEWIPC},
     {"kernel/shmall", CLONE_NEWIPC},
     {"kernel/shmmax", CLONE_NEWIPC},
     {"kernel/shmmni", CLONE_NEWIPC},

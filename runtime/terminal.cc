@@ -20,17 +20,25 @@ void set_nonblocking(int fd) {
     throw SysError(errno, "set the container's terminal non-blocking");
 }
 
+void leave_line_ends(int master) {
+  termios now{};
+  if (::tcgetattr(master, &now) == -1) return;
+  now.c_oflag &= ~static_cast<tcflag_t>(ONLCR);
+  if (::tcsetattr(master, TCSANOW, &now) == -1) throw SysError(errno, "set up the container's terminal");
+}
+
 bool try_again(int error) {
   return error == EAGAIN || error == EINTR;
 }
 
 }  // namespace
 
-RawMode::RawMode(int terminal) : terminal_(terminal) {
+RawMode::RawMode(int terminal, Output output) : terminal_(terminal) {
   termios now{};
   if (::tcgetattr(terminal, &now) == -1) return;
   before_ = now;
   ::cfmakeraw(&now);
+  if (output == Output::kProcessed) now.c_oflag |= OPOST;
   if (::tcsetattr(terminal, TCSADRAIN, &now) == -1) throw SysError(errno, "set the terminal to raw mode");
 }
 
@@ -86,8 +94,13 @@ bool Pump::deliver() {
 }
 
 TerminalProxy::TerminalProxy(UniqueFd master, int in, int out)
-    : master_(std::move(master)), in_(in), raw_(in), input_(in, master_.get()), output_(master_.get(), out) {
+    : master_(std::move(master)),
+      in_(in),
+      raw_(in, RawMode::Output::kProcessed),
+      input_(in, master_.get()),
+      output_(master_.get(), out) {
   set_nonblocking(master_.get());
+  leave_line_ends(master_.get());
   resize();
 }
 

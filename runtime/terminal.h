@@ -17,7 +17,9 @@ namespace crunlite::runtime {
 // Raw mode for a terminal, and its old settings again afterwards. Does nothing for what is no terminal.
 class RawMode {
  public:
-  explicit RawMode(int terminal);
+  // Whether the terminal still makes CR LF of LF.
+  enum class Output { kRaw, kProcessed };
+  explicit RawMode(int terminal, Output output = Output::kRaw);
   RawMode(const RawMode&) = delete;
   RawMode& operator=(const RawMode&) = delete;
   ~RawMode();
@@ -52,7 +54,8 @@ class Pump {
 
 class TerminalProxy {
  public:
-  // `master` is of the container's terminal; `in` and `out` are ours.
+  // `master` is of the container's terminal; `in` and `out` are ours. As with runc, LF becomes CR LF at our
+  // end, if that is a terminal: what goes into a pipe or file has the line ends that the program wrote.
   TerminalProxy(UniqueFd master, int in, int out);
 
   // Takes over our terminal's size (SIGWINCH).

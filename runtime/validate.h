@@ -17,6 +17,8 @@ struct Findings {
 };
 
 Findings validate(const oci::Spec& spec);
+// Mounts for a container that exists already.
+Findings validate_mounts(const std::vector<oci::Mount>& mounts);
 // The part that exec needs too.
 Findings validate_process(const oci::Process& process);
 

@@ -23,10 +23,17 @@ packages() {
 
 is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
-apt_install() {
+# A package's services stay off: the tests start the daemons they need themselves, on directories of their own.
+apt_install() (
+  policy=/usr/sbin/policy-rc.d # invoke-rc.d(8)
+  if [ ! -e "$policy" ]; then
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+  fi
   DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
     -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@"
-}
+)
 
 # install_packages LIST…: installs what is missing and only that. Package lists are fetched when they are absent
 # or too old to install from.

@@ -10,14 +10,15 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "runtime/cgroup/devices.h"
 #include "runtime/cgroup/members.h"
+#include "runtime/cgroup/systemd_driver.h"
 #include "runtime/cgroup/tree.h"
+#include "runtime/cgroup/writer.h"
 
 namespace crunlite::runtime {
 namespace {
 
-constexpr std::chrono::seconds kFreezeTimeout{2};
+constexpr std::chrono::seconds kFreezeTimeout{10};
 constexpr std::chrono::seconds kUndoTimeout{2};
 constexpr int kKillRounds = 64;
 
@@ -50,40 +51,45 @@ std::function<void(int, int)> prepare_level(const CgroupHierarchy& where, bool a
   return [](int, int) {};
 }
 
-// An unprivileged caller usually owns a place in one hierarchy and none in the others.
-bool may_do_without(const CgroupHierarchy& where, int error) {
-  return !where.v2 && ::geteuid() != 0 && (error == EACCES || error == EPERM || error == EROFS);
+bool is_refusal(int error) {
+  return error == EACCES || error == EPERM || error == EROFS;
 }
 
-Error missing_file(const CgroupHierarchy& where, std::string_view controller, const std::string& file) {
-  // Not the kernel's own words: callers take those for a missing executable.
-  Error error(ErrorKind::kUnsupported, "the ", controller, " controller of cgroup v", where.v2 ? 2 : 1,
-              " offers no ", file, " in ", where.full_path());
-  error.with_remedy(where.v2
-                        ? "the controller is not enabled there: see cgroup.controllers in that directory and "
-                          "cgroup.subtree_control above it (a cgroup with processes cannot hand it down)"
-                        : "the kernel is built or booted without it");
-  return error;
+// An unprivileged caller usually owns a place in v2 or in one hierarchy of v1 and none in the others; without
+// any limits a container can do without (runc and crun go on too, but not when a path was asked for).
+bool may_do_without(const CgroupPlan& plan, const CgroupHierarchy& where, int error) {
+  if (!is_refusal(error)) return false;
+  return where.v2 ? plan.may_be_missing : plan.rootless || ::geteuid() != 0;
 }
 
-// Values that depend on each other (limit and limit with swap, quota and period) are refused with EINVAL in
-// one order and taken in the other, depending on what is there: those are written once more after the rest.
-void write_settings(int dir, const CgroupHierarchy& where, std::string_view controller,
-                    const Settings& settings) {
-  std::vector<const Setting*> refused;
-  const auto write = [&](const Setting& setting, bool again) {
-    const sys::Status status = write_cgroup_file(dir, setting.file, setting.value);
-    if (status.ok() || (status.error() == ENOENT && setting.optional)) return;
-    if (status.error() == ENOENT) throw missing_file(where, controller, setting.file);
-    if (status.error() == EINVAL && !again) {
-      refused.push_back(&setting);
-      return;
-    }
-    throw SysError(status.error(), "write ", quote(setting.value), " to ", where.full_path(), "/",
-                   setting.file);
-  };
-  for (const Setting& setting : settings) write(setting, false);
-  for (const Setting* setting : refused) write(*setting, true);
+bool place_is_frozen(int dir, bool v2) {
+  try {
+    if (v2) return trim(read_cgroup_file(dir, "cgroup.freeze").value_or("0")) == "1";
+    return trim(read_cgroup_file(dir, "freezer.state").value_or("THAWED")) != "THAWED";
+  } catch (const SysError&) {
+    return false;  // ENODEV: removed while we looked
+  }
+}
+
+// Without the container's cgroup inside it, a unit of the same name that has processes may be somebody
+// else's.
+bool unit_is_foreign(const CgroupPlan& plan, int root, const CgroupHierarchy& where) {
+  if (!plan.systemd || plan.systemd->subgroup.empty()) return false;
+  const std::string unit = where.path.substr(0, where.path.size() - plan.systemd->subgroup.size());
+  const sys::Result<UniqueFd> dir = open_cgroup(root, unit);
+  if (!dir.ok() || cgroup_processes(dir->get()).empty()) return false;
+  return cgroup_mark(dir->get(), CgroupMark::kMade) != cgroup_owner_mark(plan.owner, plan.id);
+}
+
+// A process that joins would stand still at once, and we would wait for it for ever.
+void refuse_frozen(int dir, const CgroupHierarchy& where) {
+  if (!where.v2 && !has(where, "freezer")) return;
+  const bool frozen = where.v2
+                          ? flat_value(read_cgroup_file(dir, "cgroup.events").value_or(""), "frozen") == "1"
+                          : place_is_frozen(dir, false);
+  if (frozen)
+    throw Error(ErrorKind::kState, "container's cgroup unexpectedly frozen: ", where.full_path())
+        .with_remedy("thaw it, or the cgroups above it");
 }
 
 }  // namespace
@@ -92,6 +98,8 @@ Cgroup::Cgroup(Cgroup&& other) noexcept
     : plan_(std::move(other.plan_)),
       places_(std::move(other.places_)),
       armed_(std::exchange(other.armed_, false)),
+      unit_started_(other.unit_started_),
+      foreign_(other.foreign_),
       pids_zero_pending_(other.pids_zero_pending_) {}
 
 Cgroup& Cgroup::operator=(Cgroup&& other) noexcept {
@@ -99,6 +107,8 @@ Cgroup& Cgroup::operator=(Cgroup&& other) noexcept {
   std::swap(plan_, moved.plan_);
   std::swap(places_, moved.places_);
   std::swap(armed_, moved.armed_);
+  std::swap(unit_started_, moved.unit_started_);
+  std::swap(foreign_, moved.foreign_);
   std::swap(pids_zero_pending_, moved.pids_zero_pending_);
   return *this;
 }
@@ -117,6 +127,7 @@ Cgroup Cgroup::create(const CgroupPlan& plan) {
   Cgroup cgroup;
   cgroup.plan_ = plan;
   cgroup.armed_ = true;
+  if (plan.systemd) return cgroup;  // start_unit() makes it, around a process
   const std::string mark = cgroup_owner_mark(plan.owner, plan.id);
   const bool v2_alone = plan.hierarchies.size() == 1;
   for (const CgroupHierarchy& where : plan.hierarchies) {
@@ -125,14 +136,19 @@ Cgroup Cgroup::create(const CgroupPlan& plan) {
     try {
       made = make_cgroup(root.get(), where.path, prepare_level(where, v2_alone));
     } catch (const SysError& error) {
-      if (may_do_without(where, error.error())) continue;
-      throw;
+      if (may_do_without(plan, where, error.error())) continue;
+      SysError refused = error;
+      if (plan.rootless && is_refusal(error.error())) refused.with_remedy(kDelegation);
+      throw refused;
     }
     const bool ours = made.made || cgroup_mark(made.dir.get(), CgroupMark::kMade) == mark;
     if (!made.made && !cgroup_processes(made.dir.get()).empty())
-      throw Error(ErrorKind::kExists, "the cgroup ", where.full_path(), " has processes in it already");
+      throw Error(ErrorKind::kExists, "container's cgroup is not empty: there are processes in ",
+                  where.full_path());
+    if (!made.made) refuse_frozen(made.dir.get(), where);
     mark_cgroup(made.dir.get(), ours ? CgroupMark::kMade : CgroupMark::kAdopted, mark);
     cgroup.places_.push_back({.where = where, .dir = std::move(made.dir), .ours = ours});
+    refuse_frozen(cgroup.places_.back().dir.get(), where);  // by a cgroup above it
   }
   return cgroup;
 }
@@ -144,7 +160,10 @@ Cgroup Cgroup::open(const CgroupPlan& plan) {
   for (const CgroupHierarchy& where : plan.hierarchies) {
     const UniqueFd root = open_root(where);
     sys::Result<UniqueFd> dir = open_cgroup(root.get(), where.path);
-    if (dir.error() == ENOENT) continue;
+    if (dir.error() == ENOENT) {
+      cgroup.foreign_ = cgroup.foreign_ || unit_is_foreign(plan, root.get(), where);
+      continue;
+    }
     UniqueFd opened = check(std::move(dir), "open cgroup ", where.full_path());
     const std::string made = cgroup_mark(opened.get(), CgroupMark::kMade);
     const std::string adopted = made == mark ? "" : cgroup_mark(opened.get(), CgroupMark::kAdopted);
@@ -152,10 +171,30 @@ Cgroup Cgroup::open(const CgroupPlan& plan) {
     // empty: create() was killed between making and marking.
     const bool unmarked =
         made.empty() && adopted.empty() && !where.existed && cgroup_processes(opened.get()).empty();
-    if (made != mark && adopted != mark && !unmarked) continue;
+    if (made != mark && adopted != mark && !unmarked) {
+      cgroup.foreign_ = true;
+      continue;
+    }
     cgroup.places_.push_back({.where = where, .dir = std::move(opened), .ours = made == mark || unmarked});
   }
   return cgroup;
+}
+
+UniqueFd Cgroup::make_place(const CgroupHierarchy& where) const {
+  const UniqueFd root = open_root(where);
+  // Not before enter_subgroup(): with some controllers handed down and a process in it, the unit's cgroup
+  // would become the root of a threaded tree (cgroups(7)), in which a process cannot be moved.
+  const bool later = where.v2 && plan_.systemd && !plan_.systemd->subgroup.empty();
+  const bool hand_down = !later && plan_.hierarchies.size() == 1;
+  return make_cgroup(root.get(), where.path, prepare_level(where, hand_down)).dir;
+}
+
+CgroupPlan Cgroup::made() const {
+  CgroupPlan out = plan_;
+  if (plan_.systemd && !unit_started_) return out;
+  out.hierarchies.clear();
+  for (const Place& place : places_) out.hierarchies.push_back(place.where);
+  return out;
 }
 
 const Cgroup::Place* Cgroup::place_of(std::string_view controller) const {
@@ -172,86 +211,17 @@ const Cgroup::Place* Cgroup::v2_place() const {
   return nullptr;
 }
 
-void Cgroup::apply(const oci::Resources& resources) {
-  apply_limits(resources);
-  apply_devices(resources.devices);
-  apply_unified(resources);
-}
-
-void Cgroup::update(const oci::Resources& resources) {
-  apply_limits(resources);
-  if (!resources.devices.empty()) apply_devices(resources.devices);
-  apply_unified(resources);
-}
-
-void Cgroup::apply_limits(const oci::Resources& resources) {
-  const bool v2_alone = plan_.hierarchies.size() == 1 && plan_.v2();
-  for (const Controller& controller : kControllers) {
-    const Place* place = place_of(controller.name);
-    const CurrentValue current = [&](const std::string& file) {
-      return place ? read_cgroup_file(place->dir.get(), file) : std::nullopt;
-    };
-    const bool v2 = place ? place->where.v2 : v2_alone;
-    Settings settings = (v2 ? controller.v2 : controller.v1)(resources, current);
-    if (settings.empty()) continue;
-    if (plan_.manager == CgroupManager::kDisabled) {
-      // podman writes a limit of 0 processes when it asks for no cgroups at all.
-      if (settings == Settings{{"pids.max", "0"}}) continue;
-      throw Error(ErrorKind::kUnsupported, "linux.resources asks for a limit (", settings.front().file,
-                  ") and the cgroup manager is disabled");
-    }
-    if (!place)
-      throw Error(ErrorKind::kUnsupported, "linux.resources needs the ", controller.name,
-                  " controller, which is not in any cgroup hierarchy that is mounted here")
-          .with_remedy(cat("enable it (see /proc/cgroups) or leave ", settings.front().file, " unset"));
-    // The clone into a cgroup that admits no process would fail: the limit comes with join().
-    if (v2 && settings == Settings{{"pids.max", "0"}} && cgroup_processes(place->dir.get()).empty()) {
-      pids_zero_pending_ = true;
-      continue;
-    }
-    write_settings(place->dir.get(), place->where, controller.name, settings);
-  }
-}
-
-void Cgroup::apply_unified(const oci::Resources& resources) {
-  const Settings settings = unified(resources);
-  if (settings.empty()) return;
-  const Place* place = v2_place();
-  if (!place)
-    throw Error(ErrorKind::kUnsupported,
-                "linux.resources.unified needs cgroup v2, which is not mounted here");
-  std::vector<std::string> needed;
-  for (const Setting& setting : settings) needed.push_back(setting.file.substr(0, setting.file.find('.')));
-  const UniqueFd root = open_root(place->where);
-  (void)make_cgroup(root.get(), place->where.path,
-                    [&](int, int parent) { enable_controllers(parent, needed); });
-  for (size_t i = 0; i < settings.size(); ++i)
-    write_settings(place->dir.get(), place->where, needed[i], {settings[i]});
-}
-
-void Cgroup::apply_devices(const std::vector<oci::DeviceRule>& rules) {
-  if (plan_.manager == CgroupManager::kDisabled) return;
-  const std::vector<oci::DeviceRule> all = with_default_devices(rules);
-  const Place* place = place_of("devices");
-  if (!place) place = v2_place();
-  try {
-    if (!place)
-      throw SysError(EPERM, "restrict devices: there is neither the devices controller of v1 nor cgroup v2");
-    if (place->where.v2) {
-      attach_device_program(place->dir.get(), device_program(all));
-    } else {
-      write_settings(place->dir.get(), place->where, "devices", device_settings_v1(all));
-    }
-  } catch (const SysError& error) {
-    // There nobody can make a device node, and the runtime binds only the harmless ones.
-    if ((error.error() == EPERM || error.error() == EACCES) && in_user_namespace()) return;
-    throw;
-  }
-}
-
 int Cgroup::clone_fd() const {
+  // Into a unit of his manager a user's process is moved by that manager.
+  if (plan_.systemd && plan_.systemd->access.user) return -1;
   const Place* place = v2_place();
   return place ? place->dir.get() : -1;
+}
+
+bool Cgroup::placed_by_clone() const {
+  if (pids_zero_pending_) return false;  // join() writes it
+  const auto in_v2 = [](const Place& place) { return place.where.v2; };
+  return std::all_of(places_.begin(), places_.end(), in_v2) && clone_fd() >= 0;
 }
 
 void Cgroup::join(pid_t pid, InV2 already) {
@@ -260,12 +230,28 @@ void Cgroup::join(pid_t pid, InV2 already) {
   const std::string text = cat(pid);
   for (const Place& place : places_) {
     if (place.where.v2 && already == InV2::kYes) continue;
-    check(write_cgroup_file(place.dir.get(), "cgroup.procs", text), "move process ", pid, " to cgroup ",
-          place.where.full_path());
+    const sys::Status moved = write_cgroup_file(place.dir.get(), "cgroup.procs", text);
+    // Between two branches that belong to root a user moves nothing; his manager has it done.
+    if (is_refusal(moved.error()) && place.where.v2 && plan_.systemd) {
+      attach_to_unit(*plan_.systemd, pid, path_in_unit(place));
+      continue;
+    }
+    check(moved, "move process ", pid, " to cgroup ", place.where.full_path());
   }
   if (!std::exchange(pids_zero_pending_, false)) return;
   const Place* pids = place_of("pids");
-  write_settings(pids->dir.get(), pids->where, "pids", {{"pids.max", "0"}});
+  SettingWriter(SettingWriter::Undo::kNo).write(pids->dir.get(), pids->where, "pids", {{"pids.max", "0"}});
+}
+
+void Cgroup::require_joinable(MayWait may_wait) const {
+  for (const CgroupHierarchy& where : plan_.hierarchies) {
+    const auto is_it = [&](const Place& place) { return place.where.mount_point == where.mount_point; };
+    if (std::none_of(places_.begin(), places_.end(), is_it))
+      throw Error(ErrorKind::kState, "the container's cgroup ", where.full_path(),
+                  " is gone, or has become somebody else's: a process would be without its limits");
+  }
+  if (may_wait == MayWait::kYes) return;
+  for (const Place& place : places_) refuse_frozen(place.dir.get(), place.where);
 }
 
 void Cgroup::freeze() {
@@ -288,11 +274,21 @@ void Cgroup::thaw() {
     check(write_cgroup_file(v1->dir.get(), "freezer.state", "THAWED"), "thaw the container");
 }
 
+bool is_frozen(const CgroupPlan& plan) {
+  return std::any_of(plan.hierarchies.begin(), plan.hierarchies.end(), [](const CgroupHierarchy& where) {
+    if (!where.v2 && !has(where, "freezer")) return false;
+    const sys::Result<UniqueFd> root =
+        sys::open_at(AT_FDCWD, where.mount_point.c_str(), O_RDONLY | O_DIRECTORY);
+    if (!root.ok()) return false;  // not mounted here: whoever froze it was elsewhere
+    const sys::Result<UniqueFd> dir = open_cgroup(root->get(), where.path);
+    return dir.ok() && place_is_frozen(dir->get(), where.v2);
+  });
+}
+
 bool Cgroup::frozen() const {
   const Place* v2 = v2_place();
-  if (v2 && trim(read_cgroup_file(v2->dir.get(), "cgroup.freeze").value_or("0")) == "1") return true;
   const Place* v1 = place_of("freezer");
-  return v1 && trim(read_cgroup_file(v1->dir.get(), "freezer.state").value_or("THAWED")) != "THAWED";
+  return (v2 && place_is_frozen(v2->dir.get(), true)) || (v1 && place_is_frozen(v1->dir.get(), false));
 }
 
 void Cgroup::thaw_everything() {
@@ -356,23 +352,10 @@ std::vector<pid_t> Cgroup::processes() const {
   return place ? cgroup_processes(place->dir.get()) : std::vector<pid_t>();
 }
 
-std::optional<uint64_t> Cgroup::oom_kills() const {
-  const Place* place = place_of("memory");
-  if (!place) return std::nullopt;
-  const auto count = [](int dir, const char* file) {
-    const std::string text = read_cgroup_file(dir, file).value_or("");
-    return parse_number<uint64_t>(flat_value(text, "oom_kill")).value_or(0);
-  };
-  // v2 counts the cgroups inside, v1 does not.
-  if (place->where.v2) return count(place->dir.get(), "memory.events");
-  uint64_t sum = 0;
-  walk_cgroups(place->dir.get(), [&](int dir) { sum += count(dir, "memory.oom_control"); });
-  return sum;
-}
-
 void Cgroup::remove(std::chrono::milliseconds timeout) {
   const Deadline deadline = in(timeout);
   std::string stuck;
+  stop_unit_if_ours();
   // v2 first: its event tells when the last process is gone, and then v1 is empty too.
   std::stable_partition(places_.begin(), places_.end(), [](const Place& place) { return place.where.v2; });
   for (const Place& place : places_) {

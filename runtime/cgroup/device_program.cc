@@ -9,7 +9,7 @@
 #include <array>
 
 #include "base/error.h"
-#include "base/proc.h"
+#include "base/sys.h"
 #include "runtime/cgroup/devices.h"
 
 namespace crunlite::runtime {
@@ -155,15 +155,6 @@ void attach_device_program(int cgroup, const std::vector<bpf_insn>& program) {
   check(bpf(BPF_PROG_ATTACH, attributes).status(), "attach the device filter to the cgroup");
   // The old one goes last, so that there is no moment without a filter.
   for (const uint32_t id : before) detach_program(cgroup, id);
-}
-
-bool in_user_namespace() {
-  // user_namespaces(7): the initial one has a fixed number (PROC_USER_INIT_INO). An identity map proves
-  // nothing.
-  constexpr ino_t kInitialUserNamespace = 0xEFFFFFFD;
-  const Proc proc = check(Proc::open(), "open procfs");
-  const sys::Result<struct stat> self = sys::stat_at(proc.fd(), "self/ns/user", 0);
-  return self.ok() && self->st_ino != kInitialUserNamespace;
 }
 
 }  // namespace crunlite::runtime

@@ -72,6 +72,11 @@ std::string text(const Devices& devices, unsigned bits) {
 // What v1 can hold: one answer for everything, and exceptions from it that do not contradict each other.
 class PolicyV1 {
  public:
+  struct Exception {
+    Devices devices;
+    unsigned bits;
+  };
+
   void add(const oci::DeviceRule& rule) {
     const unsigned bits = access_bits(rule);
     const std::optional<int64_t> major = number(rule.major);
@@ -92,7 +97,9 @@ class PolicyV1 {
     }
   }
 
-  Settings settings() const {
+  Settings settings(std::string_view present) const {
+    const std::optional<std::vector<Exception>> before = listed(present);
+    if (before && !allow_by_default_) return difference(*before);
     Settings out;
     // "a" resets the list whatever it was, also on update.
     out.push_back({allow_by_default_ ? "devices.allow" : "devices.deny", "a"});
@@ -104,10 +111,44 @@ class PolicyV1 {
   }
 
  private:
-  struct Exception {
-    Devices devices;
-    unsigned bits;
-  };
+  // The exceptions of a list that denies everything else; nothing when it allows everything ("a *:* rwm"),
+  // because then the kernel does not show them.
+  static std::optional<std::vector<Exception>> listed(std::string_view present) {
+    std::vector<Exception> out;
+    for (const std::string_view line : split(present, '\n')) {
+      if (trim(line).empty()) continue;
+      const std::vector<std::string_view> words = split(trim(line), ' ');
+      if (words.size() != 3 || (words[0] != "b" && words[0] != "c")) return std::nullopt;
+      const std::vector<std::string_view> numbers = split(words[1], ':');
+      if (numbers.size() != 2) return std::nullopt;
+      out.push_back({{.type = words[0][0],
+                      .major = parse_number<int64_t>(numbers[0]),
+                      .minor = parse_number<int64_t>(numbers[1])},
+                     access_bits({.access = std::string(words[2])})});
+    }
+    if (out.empty()) return std::nullopt;  // new, or denies everything: nothing to keep
+    return out;
+  }
+
+  Settings difference(const std::vector<Exception>& before) const {
+    const auto bits_of = [](const std::vector<Exception>& list, const Devices& devices) {
+      unsigned bits = 0;
+      for (const Exception& exception : list)
+        if (exception.devices == devices) bits |= exception.bits;
+      return bits;
+    };
+    // The taking first: a device that a wider rule covers from now on is given back by that rule.
+    Settings out;
+    for (const Exception& old : before) {
+      if (const unsigned gone = old.bits & ~bits_of(exceptions_, old.devices))
+        out.push_back({"devices.deny", text(old.devices, gone)});
+    }
+    for (const Exception& wanted : exceptions_) {
+      if (const unsigned added = wanted.bits & ~bits_of(before, wanted.devices))
+        out.push_back({"devices.allow", text(wanted.devices, added)});
+    }
+    return out;
+  }
 
   void insert(const Devices& devices, unsigned bits) {
     for (Exception& known : exceptions_) {
@@ -150,10 +191,10 @@ std::vector<oci::DeviceRule> with_default_devices(std::vector<oci::DeviceRule> r
   return rules;
 }
 
-Settings device_settings_v1(const std::vector<oci::DeviceRule>& rules) {
+Settings device_settings_v1(const std::vector<oci::DeviceRule>& rules, std::string_view present) {
   PolicyV1 policy;
   for (const oci::DeviceRule& rule : rules) policy.add(rule);
-  return policy.settings();
+  return policy.settings(present);
 }
 
 }  // namespace crunlite::runtime

@@ -17,16 +17,15 @@ namespace crunlite::runtime {
 // gives no access: opening is what is checked). As runc appends them.
 std::vector<oci::DeviceRule> with_default_devices(std::vector<oci::DeviceRule> rules);
 
-// Throws Error(kUnsupported) for what v1's list of exceptions cannot say: a device taken out of a wider rule.
-Settings device_settings_v1(const std::vector<oci::DeviceRule>& rules);
+// `present` is what devices.list holds: of a list of devices only the difference is written, so that a
+// running container never loses a device that it keeps. Throws Error(kUnsupported) for what v1's list of
+// exceptions cannot say: a device taken out of a wider rule.
+Settings device_settings_v1(const std::vector<oci::DeviceRule>& rules, std::string_view present = "");
 
 // A program of type BPF_PROG_TYPE_CGROUP_DEVICE; what no rule decides is denied.
 std::vector<bpf_insn> device_program(const std::vector<oci::DeviceRule>& rules);
 
 // Puts the program on the cgroup in place of those that are there. Throws SysError.
 void attach_device_program(int cgroup, const std::vector<bpf_insn>& program);
-
-// Where the kernel refuses device rules and lets nobody make device nodes either.
-bool in_user_namespace();
 
 }  // namespace crunlite::runtime

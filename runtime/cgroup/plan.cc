@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/cgroup/mounts.h"
+#include "runtime/cgroup/systemd_driver.h"
 #include "runtime/cgroup/tree.h"
 
 namespace crunlite::runtime {
@@ -32,7 +34,9 @@ std::string place_in(const MountedHierarchy& here, const CgroupRequest& request)
   const std::string& wanted = request.spec_path;
   std::string path;
   if (wanted.empty()) {
-    path = cat(kDefaultParent, request.id);
+    // Without privileges the root is not ours to use; what is beside us may be, if somebody has delegated it.
+    const bool beside = request.rootless && here.v2 && !here.own_path.empty();
+    path = cat(beside ? parent_of(here.own_path) : "", kDefaultParent, request.id);
   } else if (wanted.front() == '/') {
     path = wanted;
   } else {
@@ -54,10 +58,30 @@ UniqueFd open_hierarchy(const std::string& mount_point, bool v2) {
   return open_cgroup_root(mount_point, v2 ? CgroupVersion::kV2 : CgroupVersion::kV1);
 }
 
-void require_cgroupfs(CgroupManager manager) {
-  if (manager == CgroupManager::kSystemd)
-    throw Error(ErrorKind::kUnsupported, "the systemd cgroup manager is not supported by this build")
-        .with_remedy("use --cgroup-manager cgroupfs, and leave out --systemd-cgroup");
+// The machine's manager tells where it is without being asked: process 1 is in its init.scope.
+std::string cgroup_of_manager(const SystemdAccess& access, const Proc& proc) {
+  constexpr std::string_view kOwnScope = "/init.scope";
+  constexpr size_t kMostText = 1u << 20;
+  if (access.user) return manager_cgroup(access);
+  require_booted(access);
+  const sys::Result<UniqueFd> file = proc.open_file("1/cgroup", O_RDONLY);
+  if (!file.ok()) return manager_cgroup(access);
+  const std::string text = read_fd(file->get(), "1/cgroup", kMostText);
+  for (const std::string_view line : split(text, '\n')) {
+    const size_t path = line.find(":/");
+    const bool its_own = line.starts_with("0::") || line.find(":name=systemd:") != std::string_view::npos;
+    if (!its_own || !line.ends_with(kOwnScope) || path == std::string_view::npos) continue;
+    return std::string(line.substr(path + 1, line.size() - path - 1 - kOwnScope.size()));
+  }
+  return manager_cgroup(access);
+}
+
+std::string plan_systemd(const CgroupRequest& request, const Proc& proc, CgroupPlan& plan) {
+  plan.systemd = plan_unit(request.spec_path, request.id, request.systemd);
+  const std::vector<std::string> inside = cgroup_components(request.systemd_subgroup);
+  if (!inside.empty()) plan.systemd->subgroup = cat("/", join(inside, "/"));
+  return cat(cgroup_of_manager(request.systemd, proc), slice_path(plan.systemd->slice), "/",
+             plan.systemd->name, plan.systemd->subgroup);
 }
 
 }  // namespace
@@ -93,13 +117,17 @@ const CgroupHierarchy* CgroupPlan::with_controller(std::string_view controller) 
 }
 
 CgroupPlan plan_cgroup(const CgroupRequest& request, const Proc& proc) {
-  require_cgroupfs(request.manager);
   CgroupPlan plan{.manager = request.manager, .id = request.id, .owner = request.owner};
+  plan.rootless = request.rootless;
+  plan.may_be_missing =
+      request.rootless && request.spec_path.empty() && request.manager == CgroupManager::kCgroupfs;
   // A hostile path is an error on every machine and with every manager.
   (void)cgroup_components(request.spec_path);
   if (request.manager == CgroupManager::kDisabled) return plan;
+  const bool by_systemd = request.manager == CgroupManager::kSystemd;
+  const std::string of_unit = by_systemd ? plan_systemd(request, proc, plan) : "";
   for (MountedHierarchy& here : mounted_hierarchies(proc)) {
-    std::string path = place_in(here, request);
+    std::string path = by_systemd ? of_unit : place_in(here, request);
     const UniqueFd root = open_hierarchy(here.mount_point, here.v2);
     const bool existed = open_cgroup(root.get(), path).ok();
     plan.hierarchies.push_back({.controllers = std::move(here.controllers),
@@ -108,7 +136,7 @@ CgroupPlan plan_cgroup(const CgroupRequest& request, const Proc& proc) {
                                 .path = std::move(path),
                                 .existed = existed});
   }
-  if (plan.hierarchies.empty())
+  if (plan.hierarchies.empty() && !plan.may_be_missing)
     throw Error(ErrorKind::kUnsupported, "no cgroup file system is mounted")
         .with_remedy("mount cgroup2 on /sys/fs/cgroup, or use --cgroup-manager disabled");
   return plan;
@@ -150,6 +178,16 @@ std::vector<ContainerCgroupMount> container_cgroup_mounts(const CgroupPlan& plan
   return mounts;
 }
 
+std::vector<ContainerCgroupMount> own_cgroup_mounts(const Proc& proc) {
+  CgroupPlan own;
+  for (MountedHierarchy& here : mounted_hierarchies(proc))
+    own.hierarchies.push_back({.controllers = std::move(here.controllers),
+                               .v2 = here.v2,
+                               .mount_point = std::move(here.mount_point),
+                               .path = here.own_path.empty() ? "/" : std::move(here.own_path)});
+  return container_cgroup_mounts(own);
+}
+
 json::Value encode_cgroup_plan(const CgroupPlan& plan) {
   json::Array hierarchies;
   for (const CgroupHierarchy& here : plan.hierarchies) {
@@ -160,10 +198,13 @@ json::Value encode_cgroup_plan(const CgroupPlan& plan) {
                                        {"path", here.path},
                                        {"existed", here.existed}});
   }
-  return json::Object{{"manager", cgroup_manager_name(plan.manager)},
-                      {"id", plan.id},
-                      {"owner", plan.owner},
-                      {"hierarchies", std::move(hierarchies)}};
+  json::Object out{{"manager", cgroup_manager_name(plan.manager)},
+                   {"id", plan.id},
+                   {"owner", plan.owner},
+                   {"rootless", plan.rootless},
+                   {"hierarchies", std::move(hierarchies)}};
+  if (plan.systemd) out.add("systemd", encode_unit(*plan.systemd));
+  return out;
 }
 
 CgroupPlan decode_cgroup_plan(const json::Reader& reader) {
@@ -171,6 +212,8 @@ CgroupPlan decode_cgroup_plan(const json::Reader& reader) {
   plan.manager = parse_cgroup_manager(reader.get<std::string>("manager", "cgroupfs"));
   plan.id = reader.require<std::string>("id");
   plan.owner = reader.require<std::string>("owner");
+  plan.rootless = reader.get("rootless", false);
+  if (reader.has("systemd")) plan.systemd = decode_unit(reader.at("systemd"));
   reader.each("hierarchies", [&](const json::Reader& element) {
     plan.hierarchies.push_back({.controllers = element.require<std::vector<std::string>>("controllers"),
                                 .v2 = element.get("v2", false),

@@ -25,6 +25,28 @@ void check_name(const std::string& name) {
   throw Error(ErrorKind::kConfig, where, " is not a resource");
 }
 
+// Files with a line per device: what takes a line back.
+struct Keyed {
+  std::string_view file;
+  std::string_view absent;
+};
+constexpr Keyed kKeyed[] = {
+    {"io.max", "rbps=max wbps=max riops=max wiops=max"},
+    {"io.weight", "default"},
+    {"io.bfq.weight", "default"},
+    {"io.latency", "target=0"},
+    {"rdma.max", "hca_handle=max hca_object=max"},
+    {"misc.max", "max"},
+    {"dmem.max", "max"},
+};
+
+std::string absent_line(std::string_view file) {
+  for (const Keyed& known : kKeyed) {
+    if (known.file == file) return std::string(known.absent);
+  }
+  return "";
+}
+
 }  // namespace
 
 Settings unified(const oci::Resources& resources) {
@@ -32,7 +54,8 @@ Settings unified(const oci::Resources& resources) {
   for (const auto& [name, value] : resources.unified) {
     check_name(name);
     for (const std::string_view line : split(value, '\n')) {
-      if (!trim(line).empty()) out.push_back({name, std::string(line)});
+      if (!trim(line).empty())
+        out.push_back({.file = name, .value = std::string(line), .absent = absent_line(name)});
     }
   }
   return out;

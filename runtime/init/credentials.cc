@@ -2,7 +2,6 @@
 // Who the container's process is and what it may do. Raw system calls: glibc would change the ids of threads
 // that exist only in the parent.
 #include <linux/capability.h>
-#include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -53,8 +52,10 @@ Status set_sets(const CapabilitySets& sets) {
 
 // A filter without no_new_privs needs CAP_SYS_ADMIN until it is loaded, just before execve: which computes
 // the program's sets from the bounding, inheritable and ambient ones, so that nothing of it is left over.
-bool filter_needs_privilege(const InitPlan& plan) {
-  return !plan.seccomp.instructions.empty() && !plan.no_new_privileges;
+bool filter_needs_privilege(const Init& init) {
+  const SeccompProgram& seccomp = init.plan.seccomp;
+  const bool any = !(seccomp.instructions.empty() && seccomp.notifying.empty());
+  return any && !init.plan.no_new_privileges && !init.filter_loaded;
 }
 
 // The kernel drops the ambient set and refuses it where it is older than Linux 4.3.
@@ -111,7 +112,7 @@ Status set_capabilities(Init& init) {
                       .permitted = wanted.permitted & has,
                       .inheritable = wanted.inheritable & has};
   const uint64_t ambient = wanted.ambient & sets.permitted & sets.inheritable;
-  if (filter_needs_privilege(init.plan)) {
+  if (filter_needs_privilege(init)) {
     sets.permitted |= bit(CAP_SYS_ADMIN) & has;
     sets.effective |= bit(CAP_SYS_ADMIN) & has;
   }
@@ -122,15 +123,6 @@ Status set_capabilities(Init& init) {
 Status set_no_new_privileges(Init& init) {
   if (!init.plan.no_new_privileges) return sys::kOk;
   return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ? sys::fail() : sys::kOk;
-}
-
-Status load_seccomp(Init& init) {
-  SeccompProgram& seccomp = init.plan.seccomp;
-  if (seccomp.instructions.empty()) return sys::kOk;
-  const sock_fprog program{static_cast<unsigned short>(seccomp.instructions.size()),
-                           seccomp.instructions.data()};
-  const long done = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, seccomp.flags, &program);
-  return done == -1 ? sys::fail() : sys::kOk;
 }
 
 }  // namespace crunlite::runtime::steps

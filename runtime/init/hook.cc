@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "runtime/init/filter.h"
 #include "runtime/init/signals.h"
 
 namespace crunlite::runtime {
@@ -76,7 +77,20 @@ class RunningHook {
   int64_t deadline_;
 };
 
-Result<UniqueFd> start(const HookPlan& hook, int input) {
+// In the process of the hook; comes back when something fails.
+void become(Init& init, const HookPhasePlan& phase, const HookPlan& hook, int input) {
+  (void)set_disposition(SIGPIPE, SIG_DFL);
+  if (!sys::dup2(input, 0).ok()) return;
+  const InitPlan& plan = init.plan;
+  if (plan.hook_stdout.valid() && !sys::dup2(plan.hook_stdout.get(), 1).ok()) return;
+  if (plan.hook_stderr.valid() && !sys::dup2(plan.hook_stderr.get(), 2).ok()) return;
+  const bool shared = phase.as_the_process && hook.env.owned.empty();
+  const StringArray& env = shared ? plan.env : hook.env;
+  if (phase.as_the_process && !load_filter(plan.seccomp).ok()) return;
+  ::execve(hook.path.c_str(), hook.args.pointers.data(), env.pointers.data());
+}
+
+Result<UniqueFd> start(Init& init, const HookPhasePlan& phase, const HookPlan& hook, int input) {
   int pidfd = -1;
   clone_args args{};
   args.flags = CLONE_PIDFD;
@@ -86,9 +100,7 @@ Result<UniqueFd> start(const HookPlan& hook, int input) {
   if (sys::clone3_may_be_missing(pid.error())) pid = sys::clone_without_clone3(args);
   if (!pid.ok()) return pid.status();
   if (*pid) return UniqueFd(pidfd);
-  (void)set_disposition(SIGPIPE, SIG_DFL);
-  if (sys::dup2(input, 0).ok())
-    ::execve(hook.path.c_str(), hook.args.pointers.data(), hook.env.pointers.data());
+  become(init, phase, hook, input);
   _exit(127);
 }
 
@@ -101,7 +113,7 @@ FixedText<24> number(pid_t pid) {
 Status run(Init& init, const HookPhasePlan& phase, const HookPlan& hook) {
   Result<sys::PipeEnds> input = sys::pipe();
   if (!input.ok()) return input.status();
-  Result<UniqueFd> started = start(hook, input->read.get());
+  Result<UniqueFd> started = start(init, phase, hook, input->read.get());
   if (!started.ok()) return started.status();
   input->read.reset();
   if (::fcntl(input->write.get(), F_SETFL, O_NONBLOCK) == -1) return sys::fail();
@@ -115,8 +127,12 @@ Status run(Init& init, const HookPhasePlan& phase, const HookPlan& hook) {
   Result<sys::Exit> exit = running.finish();
   if (!exit.ok()) return exit.status();
   if (exit->code == CLD_EXITED && exit->status == 0) return sys::kOk;
-  init.note.add(exit->code == CLD_EXITED ? ": exit status " : ": killed by signal ",
-                static_cast<unsigned long>(exit->status));
+  const auto status = static_cast<unsigned long>(exit->status);
+  if (exit->code == CLD_EXITED)
+    init.note.add(": exit status ", status);
+  else
+    init.note.add(": killed by signal ", status, " (", signal_text(exit->status).view(), ")");
+  init.failure = FailureKind::kExplained;
   return Status(ECHILD);
 }
 
@@ -126,9 +142,15 @@ Status run_hooks(Init& init, const HookPhasePlan& phase) {
   if (phase.hooks.empty()) return sys::kOk;
   // A hook that does not read must not end us.
   if (Status st = set_disposition(SIGPIPE, SIG_IGN); !st.ok()) return st;
-  for (const HookPlan& hook : phase.hooks) {
-    init.note.set(hook.path);
-    if (Status st = run(init, phase, hook); !st.ok()) return st;
+  for (size_t i = 0; i < phase.hooks.size(); ++i) {
+    const HookPlan& hook = phase.hooks[i];
+    init.note.set("#", i, ": ", hook.path);
+    Status st = run(init, phase, hook);
+    if (st.error() == ETIMEDOUT) {
+      init.failure = FailureKind::kExplained;
+      init.note.add(": did not end within ", static_cast<unsigned long>(hook.timeout_ms / 1000), " s");
+    }
+    if (!st.ok()) return st;
   }
   return set_disposition(SIGPIPE, SIG_DFL);
 }

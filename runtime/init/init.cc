@@ -39,7 +39,7 @@ constexpr Step kSteps[] = {
     {"bring up network device", steps::bring_up_loopback},
     {"write sysctl", steps::write_sysctls},
     {"run prestart and createRuntime hooks", steps::run_runtime_hooks},
-    {"run createContainer hook", steps::run_create_container_hooks},
+    {"error running createContainer hook", steps::run_create_container_hooks},
     {"enter root", steps::enter_root},
     {"set up the terminal", steps::set_up_console},
     {"make read-only", steps::make_paths_read_only},
@@ -52,6 +52,9 @@ constexpr Step kSteps[] = {
     {"apply SELinux label", steps::apply_selinux},
     {"look up the home directory", steps::look_up_home},
     {"set rlimit", steps::raise_rlimits},
+    {"set scheduler", steps::set_scheduler},
+    {"set I/O priority", steps::set_io_priority},
+    {"set memory policy", steps::set_memory_policy},
     {"set personality", steps::set_personality},
     {"drop from the bounding set", steps::drop_bounding},
     {"change to directory", steps::enter_working_directory},
@@ -63,10 +66,16 @@ constexpr Step kSteps[] = {
     {"set no_new_privs", steps::set_no_new_privileges},
     {"set umask", steps::set_umask},
     {"find", steps::find_executable},
+    {"load seccomp filter", steps::load_seccomp_before_entering},
+    {"enter the pid namespace", steps::enter_pid_namespace},
+    {"tell the process its pid", steps::tell_listen_pid},
+    {"close descriptors", steps::close_what_is_not_needed},
+    {"load seccomp filter with a listener", steps::load_notifying_filter},
     {"report readiness", steps::report_ready},
 
     {"wait for start", steps::wait_for_start},
-    {"run startContainer hook", steps::run_start_container_hooks},
+    {"there is nothing to start:", steps::require_program},
+    {"error running startContainer hook", steps::run_start_container_hooks},
     {"set rlimit", steps::lower_rlimits},
     {"load seccomp filter", steps::load_seccomp},
     {"execute", steps::execute},
@@ -79,6 +88,7 @@ constexpr int exit_code(FailureKind kind) {
     case FailureKind::kNotExecutable:
       return 126;
     case FailureKind::kSystem:
+    case FailureKind::kExplained:
       break;
   }
   return 1;
@@ -90,7 +100,8 @@ constexpr int exit_code(FailureKind kind) {
   frame.kind = init.failure;
   frame.error = frame.kind == FailureKind::kSystem ? status.error() : 0;
   FixedText<sizeof frame.text> text;
-  if (frame.kind == FailureKind::kSystem) text.add(std::string_view(step), init.note.empty() ? "" : " ");
+  const bool in_step = frame.kind == FailureKind::kSystem || frame.kind == FailureKind::kExplained;
+  if (in_step) text.add(std::string_view(step), init.note.empty() ? "" : " ");
   text.add(init.note.view());
   std::memcpy(frame.text, text.c_str(), text.view().size());
   const int listener = init.starter.valid() ? init.starter.get() : init.channel.get();

@@ -23,8 +23,10 @@ struct Init {
   Proc proc{};         // open_proc()
   UniqueFd starter{};  // the connection of `start`, once it is there
   mode_t caller_umask = 0;
+  bool filter_loaded = false;
   PathText executable{};
   PathText home{};
+  FixedText<32> listen_pid{};
 };
 
 // Never returns: executes the program, or reports the failure and ends.

@@ -14,19 +14,23 @@ namespace crunlite::runtime {
 
 enum class Msg : uint32_t {
   // from the child
-  kSuccessor = 1,  // with the pidfd of the process that goes on in its place (joined user namespace)
+  kSuccessor = 1,  // with the pidfd of the process that goes on in its place (user or pid namespace)
+  kMapSource,      // with the source of a mount, whose number in the plan is in `error`: its ids
   kRunHooks,       // the mounts are made: prestart and createRuntime hooks
   kConsole,        // with the master of the terminal
+  kListener,       // with the listener of the seccomp filter, or its number in `error`
   kReady,          // everything is applied; waits for kStart
   kFailed,         // what the rest of the frame says; the child ends
   // from the parent
   kProceed,  // the child is in its cgroups and its ids are mapped
+  kSourceMapped,
   kHooksDone,
   kStart,
 };
 
 enum class FailureKind : uint32_t {
   kSystem,         // text and errno (0: the text alone)
+  kExplained,      // the text says it all; the errno would mislead
   kNotFound,       // the text alone: exit code 127
   kNotExecutable,  // the text alone: exit code 126
 };

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "runtime/init/join.h"
 #include "runtime/init/steps.h"
 
 namespace crunlite::runtime::steps {
@@ -18,18 +19,23 @@ Status wait_for(Init& init, Msg wanted) {
   return frame.msg == wanted ? sys::kOk : Status(EBADMSG);
 }
 
-// The order is the plan's: user first, so that what follows is done with its privileges.
-Status join(Init& init, int fd, int type, const std::string& path) {
-  init.note.set(path);
-  return sys::setns(fd, type);
+bool wants_labels(const InitPlan& plan) {
+  return !plan.apparmor_exec.empty() || !plan.selinux_exec.empty();
 }
 
 }  // namespace
 
 Status join_namespaces(Init& init) {
-  for (const NamespaceJoin& ns : init.plan.namespaces.join)
-    if (Status st = join(init, ns.fd.get(), ns.type, ns.path); !st.ok()) return st;
-  return sys::kOk;
+  std::vector<NamespaceJoin>& list = init.plan.namespaces.join;
+  if (list.empty()) return sys::kOk;
+  // Before anybody in there can see us (CVE-2016-9962). With a user namespace of our own it has to wait:
+  // an unprivileged parent could not write the id maps of a process that hides.
+  if (!init.plan.namespaces.new_user)
+    if (Status st = hide_from_container(init); !st.ok()) return st;
+  // The procfs of the container that we are about to join may be anything. Its pid namespace is ours already.
+  if (!init.plan.rootfs && wants_labels(init.plan))
+    if (Status st = open_proc(init); !st.ok()) return st;
+  return join_all(list, init.note);
 }
 
 // New namespaces beside a joined user namespace must belong to it, so they are made after joining; and a pid
@@ -47,19 +53,27 @@ Status continue_in_user_namespace(Init& init) {
   sys::Result<pid_t> pid = sys::clone3(args);
   if (sys::clone3_may_be_missing(pid.error())) pid = sys::clone_without_clone3(args);
   if (!pid.ok()) return pid.status();
-  if (*pid == 0) return sys::set_parent_death_signal(SIGKILL);
+  if (*pid == 0) {
+    if (Status st = sys::set_parent_death_signal(SIGKILL); !st.ok()) return st;
+    return start_session(init);  // of the one that we follow only that one is the leader
+  }
   const Status sent = send_message(init.channel.get(), Msg::kSuccessor, pidfd);
   _exit(sent.ok() ? 0 : 1);
 }
 
 Status set_time_offsets(Init& init) {
-  const std::string& offsets = init.plan.namespaces.time_offsets;
-  if (offsets.empty()) return sys::kOk;
+  const NamespacePlan& plan = init.plan.namespaces;
+  if (!plan.time_by_hand) return sys::kOk;
   // The offsets can be written only until somebody enters the namespace: made for our children, set, entered.
   init.note.set("of a new time namespace");
   if (Status st = sys::unshare(CLONE_NEWTIME); !st.ok()) return st;
   if (Status st = open_proc(init); !st.ok()) return st;
-  if (Status st = init.proc.write_file("self/timens_offsets", offsets); !st.ok()) return st;
+  if (!plan.time_offsets.empty()) {
+    Status st = init.proc.write_file("self/timens_offsets", plan.time_offsets);
+    // time_namespaces(7): no clock may be before zero, or far beyond a century.
+    if (st.error() == ERANGE) init.note.add(" (a clock would be negative or too far ahead)");
+    if (!st.ok()) return st;
+  }
   sys::Result<UniqueFd> ns = sys::open_at(init.proc.fd(), "self/ns/time_for_children", O_RDONLY);
   if (!ns.ok()) return ns.status();
   return sys::setns(ns->get(), CLONE_NEWTIME);

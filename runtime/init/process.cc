@@ -48,7 +48,12 @@ Status apply_apparmor(Init& init) {
   const std::string& value = init.plan.apparmor_exec;
   if (value.empty()) return sys::kOk;
   Status st = write_attribute(init, "self/attr/apparmor/exec", value);
-  return st.error() == ENOENT ? write_attribute(init, "self/attr/exec", value) : st;
+  if (st.error() == ENOENT) st = write_attribute(init, "self/attr/exec", value);
+  if (st.error() != ENOENT) return st;
+  // The kernel's own words would send callers to look for a missing program.
+  init.failure = FailureKind::kExplained;
+  init.note.add(": the profile is not loaded");
+  return st;
 }
 
 Status apply_selinux(Init& init) {

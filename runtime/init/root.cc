@@ -18,6 +18,28 @@ Status with_root(Init& init, Body body) {
   return init.plan.rootfs ? body(*init.plan.rootfs) : sys::kOk;
 }
 
+// Mapping ids takes more privilege than a user namespace gives.
+Status have_ids_mapped(Init& init, size_t index, int tree) {
+  Frame frame;
+  frame.msg = Msg::kMapSource;
+  frame.error = static_cast<int32_t>(index);
+  if (Status st = sys::send_with_fd(init.channel.get(), &frame, sizeof frame, tree); !st.ok()) return st;
+  if (Status st = receive_message(init.channel.get(), frame); !st.ok()) return st;
+  return frame.msg == Msg::kSourceMapped ? sys::kOk : Status(EBADMSG);
+}
+
+Status execute_mounts(Init& init, rootfs::RootfsPlan& plan, size_t first, size_t last) {
+  for (size_t i = first; i < last; ++i) {
+    rootfs::MountOp& op = plan.mounts[i];
+    if (!op.inner_source.empty())
+      if (Status st = rootfs::open_inner_source(init.root, op, init.note); !st.ok()) return st;
+    if (rootfs::is_mapped_by_parent(op))
+      if (Status st = have_ids_mapped(init, i, op.tree.get()); !st.ok()) return st;
+    if (Status st = rootfs::execute_mounts(init.root, plan, i, i + 1, init.note); !st.ok()) return st;
+  }
+  return sys::kOk;
+}
+
 }  // namespace
 
 Status set_propagation(Init& init) {
@@ -26,6 +48,10 @@ Status set_propagation(Init& init) {
 }
 
 Status prepare_root(Init& init) {
+  if (init.plan.exec_root.valid()) {
+    if (Status st = sys::fchdir(init.plan.exec_root.get()); !st.ok()) return st;
+    if (Status st = sys::chroot("."); !st.ok()) return st;
+  }
   sys::Result<RootedDir> root =
       init.plan.rootfs ? rootfs::prepare_root(*init.plan.rootfs, init.note) : RootedDir::open_trusted("/");
   if (!root.ok()) return root.status();
@@ -35,14 +61,14 @@ Status prepare_root(Init& init) {
 }
 
 Status mount_first(Init& init) {
-  return with_root(init, [&](const rootfs::RootfsPlan& plan) {
-    return rootfs::execute_mounts(init.root, plan, 0, plan.mounts_before_cgroup, init.note);
+  return with_root(init, [&](rootfs::RootfsPlan& plan) {
+    return execute_mounts(init, plan, 0, plan.mounts_before_cgroup);
   });
 }
 
 Status mount_rest(Init& init) {
-  return with_root(init, [&](const rootfs::RootfsPlan& plan) {
-    return rootfs::execute_mounts(init.root, plan, plan.mounts_before_cgroup, plan.mounts.size(), init.note);
+  return with_root(init, [&](rootfs::RootfsPlan& plan) {
+    return execute_mounts(init, plan, plan.mounts_before_cgroup, plan.mounts.size());
   });
 }
 

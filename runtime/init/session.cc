@@ -5,6 +5,10 @@
 #include <linux/close_range.h>
 #include <linux/keyctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
 
 #include "base/text.h"
 #include "runtime/init/signals.h"
@@ -36,6 +40,12 @@ Status close_one_by_one(Init& init, unsigned first) {
   }
 }
 
+// /proc/PID/environ is this memory.
+void forget_environment() {
+  for (char** variable = environ; variable && *variable; ++variable)
+    ::explicit_bzero(*variable, std::strlen(*variable));
+}
+
 }  // namespace
 
 Status close_descriptors(Init& init) {
@@ -49,6 +59,30 @@ Status close_descriptors(Init& init) {
     st = sys::set_cloexec(static_cast<int>(fd), false);
   }
   return st;
+}
+
+Status close_what_is_not_needed(Init& init) {
+  // Until `start` comes the init waits inside the container: to whoever can look at it there, what the
+  // runtime and its caller have open (records, cgroups, files of the host) is a way out (CVE-2024-21626), and
+  // the caller's environment may hold what is nobody else's business.
+  forget_environment();
+  int kept[] = {init.channel.get(),
+                init.plan.gate.get(),
+                init.root.fd(),
+                init.has_proc ? init.proc.fd() : -1,
+                init.plan.hook_stdout.get(),
+                init.plan.hook_stderr.get()};
+  std::ranges::sort(kept);
+  unsigned next = kFirstDescriptor + init.plan.preserved_fds;
+  for (const int fd : kept) {
+    const unsigned number = static_cast<unsigned>(fd);
+    if (fd < 0 || number < next) continue;
+    // Where it is not allowed, execve does the rest.
+    if (number > next) (void)sys::close_range(next, number - 1, 0);
+    next = number + 1;
+  }
+  (void)sys::close_range(next, ~0U, 0);
+  return sys::kOk;
 }
 
 Status adopt_stdio(Init& init) {
@@ -76,7 +110,8 @@ Status die_with_parent(Init&) {
   return sys::set_parent_death_signal(SIGKILL);
 }
 
-Status start_session(Init&) {
+Status start_session(Init& init) {
+  if (init.plan.namespaces.pid_by_successor) return sys::kOk;  // the successor makes its own
   // A terminal of the caller's session would take input from the container (TIOCSTI, CVE-2017-5226).
   return ::syscall(SYS_setsid) == -1 ? sys::fail() : sys::kOk;
 }

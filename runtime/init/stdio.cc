@@ -69,6 +69,10 @@ Status set_size(int ptmx, const ConsolePlan& console) {
 
 }  // namespace
 
+Status take_terminal() {
+  return ::ioctl(STDIN_FILENO, TIOCSCTTY, 0) == -1 ? sys::fail() : sys::kOk;
+}
+
 Status set_up_console(Init& init) {
   if (!init.plan.console.wanted) return sys::kOk;
   Result<UniqueFd> ptmx = open_ptmx(init);
@@ -82,10 +86,9 @@ Status set_up_console(Init& init) {
   init.note.clear();
   if (Status st = sys::fchown(peer->get(), init.plan.uid, static_cast<gid_t>(-1)); !st.ok()) return st;
   if (Status st = send_message(init.channel.get(), Msg::kConsole, ptmx->get()); !st.ok()) return st;
-  if (::ioctl(peer->get(), TIOCSCTTY, 0) == -1) return sys::fail();
   for (int target = 0; target < 3; ++target)
     if (Status st = sys::dup2(peer->get(), target); !st.ok()) return st;
-  return sys::kOk;
+  return init.plan.namespaces.pid_by_successor ? sys::kOk : take_terminal();
 }
 
 // The host's /dev/null would be a way to a mount outside. Only that device is replaced, and only by the same

@@ -11,6 +11,7 @@ using sys::Status;
 
 // session.cc: what is inherited from the caller and must not be
 Status close_descriptors(Init& init);
+Status close_what_is_not_needed(Init& init);
 Status adopt_stdio(Init& init);
 Status reset_signals(Init& init);
 Status die_with_parent(Init& init);
@@ -47,6 +48,7 @@ Status finish_read_only(Init& init);
 
 // stdio.cc
 Status set_up_console(Init& init);
+Status take_terminal();  // not a step: standard input is the terminal of this session from now on
 Status replace_null_stdio(Init& init);
 Status own_stdio(Init& init);
 
@@ -60,19 +62,31 @@ Status lower_rlimits(Init& init);
 Status set_personality(Init& init);
 Status set_umask(Init& init);
 
+// scheduling.cc
+Status set_scheduler(Init& init);
+Status set_io_priority(Init& init);
+Status set_memory_policy(Init& init);
+
 // credentials.cc
 Status drop_bounding(Init& init);
 Status set_groups(Init& init);
 Status set_user(Init& init);
 Status set_capabilities(Init& init);
 Status set_no_new_privileges(Init& init);
+
+// filter.cc
+Status load_seccomp_before_entering(Init& init);
+Status load_notifying_filter(Init& init);
 Status load_seccomp(Init& init);
 
 // program.cc
 Status look_up_home(Init& init);
 Status find_executable(Init& init);
+Status enter_pid_namespace(Init& init);  // pid_namespace.cc
+Status tell_listen_pid(Init& init);
 Status report_ready(Init& init);
 Status wait_for_start(Init& init);
+Status require_program(Init& init);
 Status run_start_container_hooks(Init& init);
 Status execute(Init& init);
 

@@ -111,7 +111,8 @@ class SameBundle(RuntimeTest):
         def edit(config):
             config['root']['readonly'] = False
             config['mounts'] += [
-                {'destination': '/data', 'type': 'tmpfs', 'source': 'tmpfs', 'options': ['size=64k', 'noexec', 'mode=700']},
+                {'destination': '/data', 'type': 'tmpfs', 'source': 'tmpfs',
+                 'options': ['size=64k', 'noexec', 'mode=700']},
                 {'destination': '/etc/hostname', 'type': 'bind', 'source': '/etc/hostname', 'options': ['rbind', 'ro']},
                 {'destination': '/deep/er/dir', 'type': 'bind', 'source': '/usr', 'options': ['bind', 'ro', 'nosuid']}]
             config['linux']['devices'] = [{'path': '/dev/own', 'type': 'c', 'major': 1, 'minor': 3, 'fileMode': 0o640,

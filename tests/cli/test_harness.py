@@ -4,7 +4,10 @@ look for is made here on purpose and must be found."""
 import json
 import os
 import pathlib
+import shutil
+import stat
 import subprocess
+import tempfile
 import textwrap
 
 from support import gtest, machine, paths, probe
@@ -52,8 +55,8 @@ class Leaks(ScratchTest):
         self.assert_found(f"os.mkdir(f'/sys/fs/cgroup/{freezer}/crl-{{self.token}}')\n", 'cgroup: ')
 
     def test_link_and_firewall_rule_of_a_machine(self):
-        self.assert_found("self.host.run(['ip', 'link', 'add', 'd0', 'type', 'veth', 'peer', 'name', 'd1'], check=True)\n",
-                          "links: new ('d0'", base='HostTest')
+        self.assert_found("self.host.run(['ip', 'link', 'add', 'd0', 'type', 'veth', 'peer', 'name', 'd1'], "
+                          "check=True)\n", "links: new ('d0'", base='HostTest')
         self.assert_found("self.host.run(['nft', 'add', 'table', 'inet', 'left'], check=True)\n",
                           'nft: new table inet left', base='HostTest')
 
@@ -86,6 +89,18 @@ class Machines(HostTest):
         fetch = ['busybox', 'wget', '-q', '-O', '-', 'http://192.0.2.2/']
         wait_until(lambda: self.host.run(fetch).out == 'over the cable\n', 'the page comes over the cable')
         self.assertNotEqual(0, run([*fetch[:2], '-T', '1', *fetch[2:]]).code)  # not from the machine itself
+
+    def test_what_other_tests_mount_is_not_on_it(self):
+        other = tempfile.mkdtemp(prefix=f'crl.{self.token}.other')
+        self.addCleanup(shutil.rmtree, other)
+        run(['mount', '-t', 'tmpfs', 'other', other], check=True)
+        try:
+            machine_of_its_own = self.machine()
+        finally:
+            run(['umount', other], check=True)
+        os.rmdir(other)
+        os.mkdir(other)
+        self.assertEqual([], machine_of_its_own.changes())
 
     def test_it_dies_with_its_test(self):
         machine_of_its_own = Host(self.scratch)
@@ -135,3 +150,11 @@ class Counting(ScratchTest):
         after = machine.snapshot()
         self.assertTrue(any('crl-mount' in m for m in after['mount'] - before['mount']))
         self.assertTrue(probe.mounts(self.token))
+        self.assertTrue(any(n.startswith('/dev/null crw-rw-rw- 0:0') for n in after['node']))
+
+    def test_a_node_of_another_owner_is_seen(self):
+        path = self.path('null')
+        os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+        self.assertEqual({f'{path} crw------- 0:0'}, machine.nodes([path, self.path('missing')]))
+        os.chown(path, 100000, 100000)
+        self.assertEqual({f'{path} crw------- 100000:100000'}, machine.nodes([path]))

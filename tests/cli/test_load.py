@@ -112,7 +112,8 @@ class Words(LoadTest):
         name = 'blobs/sha256/' + digest(image.layers[1])[7:]
         files[name] = files[name].replace(b'y', b'z')
         path = self.write('a.tar', tar([member(n, d) for n, d in files.items()]))
-        self.assert_fails(self.load('-i', path), 1, f'load {path}: layer 2 ({digest(image.layers[1])}): digest mismatch',
+        self.assert_fails(self.load('-i', path), 1,
+                          f'load {path}: layer 2 ({digest(image.layers[1])}): digest mismatch',
                           'the archive says sha256:', 'fetch it again')
         self.assert_fails(self.load('-i', self.path('nowhere')), 1, f'open {self.path("nowhere")}: No such file')
         self.assert_fails(self.load('-x'), 1, 'load: ')

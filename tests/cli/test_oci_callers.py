@@ -1,90 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command lines that callers really execute, word for word, and what they read of the answers."""
+"""What callers rely on beside the words that test_oci_replay.py repeats: names, descriptors, the log, bad bundles."""
 import json
 import os
 import re
 import subprocess
 
-from support.harness import DEADLINE, RuntimeTest, process, run, wait_until
+from support.harness import RuntimeTest, run
 
 
-class CallerTest(RuntimeTest):
-
-    def call(self, *words, **kwargs):
-        """The runtime with exactly these words; stdio on files, as a detached container needs it."""
-        with open(self.path('call.out'), 'wb') as out, open(self.path('call.err'), 'wb') as err:
-            started = subprocess.Popen([self.runtime, *map(str, words)], stdin=subprocess.DEVNULL, stdout=out,
-                                       stderr=err, start_new_session=True, **kwargs)
-            code = started.wait(timeout=DEADLINE)
-        with open(self.path('call.out'), encoding='utf-8') as out, open(self.path('call.err'), encoding='utf-8') as err:
-            return code, out.read(), err.read()
-
-    def call_ok(self, *words, **kwargs):
-        code, out, err = self.call(*words, **kwargs)
-        self.assertEqual(0, code, (words, out, err))
-        return out
-
-    def pid(self, path):
-        with open(path, 'rb') as f:
-            return int(f.read().decode('ascii'))
-
-
-class Callers(CallerTest):
-    own_only = True  # the words say --root where the caller relies on a default
-
-    def test_buildah(self):
-        bundle = self.bundle().sh('sleep 0.2')
-        name, root = self.container('buildah-buildah'), ['--root', self.root]
-        self.call_ok(*root, 'create', '--bundle', bundle.path, '--pid-file', self.path('pid'), '--no-new-keyring', name,
-                     cwd=bundle.path)
-        self.assertEqual('created', json.loads(self.call_ok(*root, 'state', name))['status'])
-        self.call_ok(*root, 'start', name)
-        _, status = os.waitpid(self.pid(self.path('pid')), 0)  # it is a child of the caller's subreaper
-        self.assertEqual(0, status)
-        self.assertEqual('stopped', json.loads(self.call_ok(*root, 'state', name))['status'])
-        self.call_ok(*root, 'delete', name)
-
-    def test_conmon(self):
-        bundle = self.bundle(['/bin/sleep', '1000'])
-        name, log = self.container(), self.path('oci-log')
-        prefix = ['--cgroup-manager', 'cgroupfs', '--log-format=json', '--log', log, '--root=' + self.root]
-        # podman leaves XDG_RUNTIME_DIR set and empty.
-        env = {**os.environ, 'XDG_RUNTIME_DIR': '', '_OCI_SYNCPIPE': '3', '_OCI_STARTPIPE': '4'}
-        self.call_ok(*prefix, 'create', '--bundle', bundle.path, '--pid-file', self.path('pid'), '--no-pivot', name,
-                     env=env)
-        self.call_ok(*prefix, 'start', name)
-        with open(f'/proc/{self.pid(self.path("pid"))}/environ', 'rb') as f:
-            self.assertNotIn(b'_OCI_', f.read())
-        self.call_ok(*prefix, 'kill', name, '15', env={})
-        self.call_ok(*prefix, 'kill', '--all', name, '9', env={})
-        self.call_ok(*prefix, 'delete', '--force', name)
-        self.assertEqual('', open(log, encoding='utf-8').read() if os.path.exists(log) else '')
-
-    def test_containerd(self):
-        bundle = self.bundle(['/bin/sleep', '1000'])
-        name, log = self.container(), self.path('log.json')
-        prefix = ['--root', self.root, '--log', log, '--log-format', 'json', '--rootless=false']
-        self.call_ok(*prefix, 'create', '--bundle', bundle.path, '--pid-file', self.path('init.pid'), name)
-        self.call_ok(*prefix, 'start', name)
-        code, _, _ = self.call(*prefix, 'delete', name)
-        self.assertEqual(1, code)
-        self.call_ok(*prefix, 'kill', name, '9')
-        os.waitpid(self.pid(self.path('init.pid')), 0)
-        code, _, err = self.call(*prefix, 'kill', name, '9')
-        self.assertEqual(1, code)
-        self.assertRegex(err, 'os: process already finished|container not running|no such process|does not exist')
-        self.call_ok(*prefix, 'delete', name)
-
-    def test_buildkit(self):
-        bundle = self.bundle().sh('echo out; exit 3')
-        name = self.container()
-        result = run([self.runtime, '--root', self.root, '--log', self.path('runc-log.json'), '--log-format', 'json',
-                      'run', '--bundle', bundle.path, '--keep', name])
-        self.assertEqual((3, 'out\n'), (result.code, result.out), result)
-        state = self.state(name)
-        self.assertEqual(('stopped', str(bundle.path), str(bundle.rootfs)),
-                         (state['status'], state['bundle'], state['rootfs']))
-        self.call_ok('--root', self.root, 'delete', name)
+class Names(RuntimeTest):
+    own_only = True
 
     def test_go_runc_writes_one_dash(self):
         for flag in ('-no-subreaper', '--no-subreaper'):
@@ -95,7 +20,7 @@ class Callers(CallerTest):
 
     def test_explicit_oci_and_other_names(self):
         bundle = self.bundle().sh('echo out')
-        self.call_ok('oci', 'run', '--bundle', bundle.path, self.container())
+        self.assert_ok(run([self.runtime, 'oci', 'run', '--bundle', str(bundle.path), self.container()]))
         for name in ('runc', 'crun'):
             os.symlink(self.runtime, self.path(name))
             result = run([self.path(name), '--root', self.root, 'run', self.container()], cwd=bundle.path)
@@ -129,6 +54,13 @@ class Descriptors(RuntimeTest):
         script = (f'exec 3< {self.write("three", "3 ")} 4< {self.write("four", "4 ")}; '
                   f'LISTEN_FDS=1 LISTEN_PID=$$ exec {words}')
         self.assertEqual('3 4 1 1\n', self.assert_ok(run(['sh', '-c', script])).out)
+
+    def test_a_sum_that_overflows_preserves_nothing_of_ours(self):
+        bundle = self.bundle(['/bin/ls', '/proc/self/fd'])
+        words = ' '.join([*self._oci_argv(), 'run', '--preserve-fds', str(2**32 - 5), '--bundle', str(bundle.path),
+                          self.container()])
+        result = run(['sh', '-c', f'LISTEN_FDS=5 LISTEN_PID=$$ exec {words}'])
+        self.assert_fails(result, 1, 'it is not open')
 
     def test_missing_one_is_an_error(self):
         if self.runtime_name == 'crun':

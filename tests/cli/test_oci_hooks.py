@@ -64,12 +64,12 @@ class Order(HookTest):
                 if phase != 'poststop':
                     self.assertEqual(pid, state['pid'])
                 if self.runtime_name == 'crun-lite':
-                    want = {'poststart': 'running', 'poststop': 'stopped'}.get(phase, 'creating')
+                    want = {'poststart': 'running', 'poststop': 'stopped'}.get(phase, 'created')
                     self.assertEqual(want, state['status'])
 
     def test_the_containers_own(self):
         if self.runtime_name != 'crun-lite':
-            self.skipTest('runc 1.1 says creating to both, crun 1.8 created')
+            self.skipTest('runc 1.1 says creating')
         bundle = self.bundle()
         bundle.config['hooks'] = {
             'createContainer': [self.hook(f'cat > {self.path("asked")}; pwd >> $log; umask >> $log')],
@@ -79,12 +79,11 @@ class Order(HookTest):
         self.assert_ok(self.oci('start', name))
         self.assertEqual([str(bundle.rootfs), '0027'], self.log())
         with open(self.path('asked'), encoding='utf-8') as f:
-            states = {'creating': f.read()}
+            states = [f.read()]
         self.wait_status(name, 'stopped')
-        states['created'] = self.output(name, 'err')
-        for status, text in states.items():
-            state = json.loads(text)
-            self.assertEqual((name, str(bundle.path), status, 1),
+        states.append(self.output(name, 'err'))
+        for state in map(json.loads, states):
+            self.assertEqual((name, str(bundle.path), 'created', 1),
                              (state['id'], state['bundle'], state['status'], state['pid']))
 
     def test_many_ask_while_a_hook_runs(self):
@@ -123,7 +122,7 @@ class Failure(HookTest):
                 bundle.config['hooks'] = {phase: [self.hook('echo the reason >&2; exit 3')],
                                           'poststop': [self.hook('echo poststop >> $log')]}
                 name, created = self.create(bundle.write())
-                self.assert_fails(created, 1, 'crun-lite create failed', phase, '3')
+                self.assert_fails(created, 1, 'crun-lite create failed', f'error running {phase} hook #0: ', '3')
                 if phase != 'createContainer':
                     self.assertIn('the reason', created.err)
                 self.assert_fails(self.oci('state', name), 1, 'does not exist')
@@ -185,3 +184,126 @@ class Failure(HookTest):
         wait_until(self.log, 'the hook')
         self.assertEqual('4', self.log()[0])  # 0, 1, 2 and ls's own
         self.assertEqual([], [w for w in self.log()[1:] if w.startswith(('LISTEN_', 'CRUNLITE', 'HOME='))])
+
+
+class Surroundings(HookTest):
+    """What a hook finds: its arguments, environment, directory and confinement."""
+
+    def test_arguments_are_kept(self):
+        bundle = self.bundle()
+        # The name it is called by, which is not its path, is the applet that busybox becomes.
+        bundle.config['hooks'] = {
+            'prestart': [{'path': '/bin/busybox', 'args': ['echo', 'no'], 'env': []},
+                         self.hook('echo "$0" "$1" >> $log')],
+            'startContainer': [{'path': '/bin/busybox', 'args': ['cat', '/nosuchfile']}]}
+        bundle.config['hooks']['prestart'][1]['args'] += ['a b', '']
+        result = self.run_bundle(bundle.write())
+        self.assertNotEqual(0, result.code)
+        if self.runtime_name != 'crun':  # which shows nothing of it
+            self.assertIn('/nosuchfile', result.err)
+        self.assertEqual(['a', 'b'], self.log())
+
+    def test_directory_on_the_host_is_the_bundle(self):
+        if self.runtime_name != 'crun-lite':
+            self.skipTest('runc and crun promise it for create only')
+        bundle = self.bundle(['/bin/true'])
+        bundle.config['hooks'] = {phase: [self.hook('pwd >> $log')] for phase in HOST_HOOKS}
+        self.assert_ok(self.run_bundle(bundle.write()))
+        self.assertEqual([str(bundle.path)] * 4, self.log())
+
+    def test_environment_of_start_container(self):
+        if self.runtime_name == 'runc':
+            self.skipTest('runc keeps what a hook prints')
+        if self.runtime_name == 'crun':
+            self.skipTest('gives an empty one')
+        bundle = self.bundle()
+        bundle.config['process']['env'] = ['ONE=two', 'PATH=/bin']
+        script = {'path': '/bin/sh', 'args': ['sh', '-c', 'echo $ONE $HOME >&2']}
+        bundle.config['hooks'] = {'startContainer': [script, {**script, 'env': ['ONE=own']}]}
+        result = self.assert_ok(self.run_bundle(bundle.write()))
+        if self.runtime_name == 'crun-lite':
+            self.assertEqual('two /root\nown\n', result.err)
+        else:
+            self.assertIn('two', result.err)
+
+    def test_start_container_is_under_the_filter(self):
+        if self.runtime_name == 'runc':
+            self.skipTest('runc keeps what a hook prints')
+        if self.runtime_name == 'crun':
+            self.skipTest('its hooks are not')
+        bundle = self.bundle(['/bin/mkdir', '/dev/shm/b'])
+        bundle.config['linux']['seccomp'] = {
+            'defaultAction': 'SCMP_ACT_ALLOW',
+            'syscalls': [{'names': ['mkdir'], 'action': 'SCMP_ACT_ERRNO', 'errnoRet': 100}]}
+        for no_new_privileges in (True, False):
+            bundle.config['process']['noNewPrivileges'] = no_new_privileges
+            bundle.config['hooks'] = {
+                'startContainer': [{'path': '/bin/sh', 'args': ['sh', '-c', 'mkdir /dev/shm/a || true']}]}
+            result = self.run_bundle(bundle.write())
+            self.assertEqual(2, result.err.count('Network is down'), result)
+
+    def test_a_filter_that_denies_what_starting_a_hook_takes(self):
+        if self.runtime_name != 'crun-lite':
+            self.skipTest('loads its filter before it starts the hook')
+        bundle = self.bundle(['/bin/echo', 'ran'])
+        bundle.config['linux']['seccomp'] = {
+            'defaultAction': 'SCMP_ACT_ALLOW',
+            'syscalls': [{'names': 'clone clone3 fork vfork pipe2 poll waitid'.split(), 'action': 'SCMP_ACT_ERRNO'}]}
+        bundle.config['hooks'] = {'startContainer': [{'path': '/bin/echo', 'args': ['echo', 'hook']}]}
+        self.assertEqual('hook\nran\n', self.assert_ok(self.run_bundle(bundle.write())).out)
+
+
+class FailureInEachPhase(HookTest):
+    """The words, how many ran, and that nothing of the container is left running."""
+    own_only = True
+
+    def failing(self, phase, how):
+        """Three hooks, of which the second fails."""
+        if phase == 'startContainer':
+            bad = {'path': '/bin/sh', 'args': ['sh', '-c', how]}
+            return [{'path': '/bin/true'}, bad, {'path': '/bin/true'}]
+        return [self.hook(f'echo {phase}1 >> $log'), self.hook(how), self.hook(f'echo {phase}3 >> $log')]
+
+    def test_run(self):
+        for phase in ALL_HOOKS[:-1]:
+            with self.subTest(phase):
+                bundle = self.bundle(['/bin/sleep', '1000'])
+                bundle.config['hooks'] = {phase: self.failing(phase, 'exit 7'),
+                                          'poststop': [self.hook(f'echo stopped-{phase} >> $log')]}
+                result = self.assert_fails(self.run_bundle(bundle.write()), 1,
+                                           f'error running {phase} hook #1: /bin/sh', 'exit status 7')
+                self.assertNotIn('No child processes', result.err)
+                self.assertNotIn(f'{phase}3', self.log())
+                self.assertEqual(f'stopped-{phase}', self.log()[-1])
+
+    def test_killed(self):
+        for phase in ALL_HOOKS[:-1]:
+            with self.subTest(phase):
+                bundle = self.bundle(['/bin/sleep', '1000'])
+                bundle.config['hooks'] = {phase: self.failing(phase, 'kill -SYS $$')}
+                self.assert_fails(self.run_bundle(bundle.write()), 1, f'error running {phase} hook #1: /bin/sh',
+                                  'killed by signal 31 (bad system call)')
+
+    def test_timeout(self):
+        for phase in ALL_HOOKS[:-1]:
+            with self.subTest(phase):
+                bundle = self.bundle(['/bin/sleep', '1000'])
+                bundle.config['hooks'] = {phase: [{'path': '/bin/sleep', 'args': ['sleep', '1000'], 'timeout': 1}]}
+                self.assert_fails(self.run_bundle(bundle.write()), 1,
+                                  f'error running {phase} hook #0: /bin/sleep: did not end within 1 s')
+
+    def test_a_timeout_of_weeks(self):
+        bundle = self.bundle(['/bin/true'])
+        hook = {'path': '/bin/sleep', 'args': ['sleep', '1'], 'timeout': 4294968}  # 704 ms above 2^32
+        bundle.config['hooks'] = {'createRuntime': [hook], 'startContainer': [hook]}
+        self.assert_ok(self.run_bundle(bundle.write()))
+
+    def test_poststop_keeps_its_numbers(self):
+        bundle = self.bundle(['/bin/true'])
+        bundle.config['hooks'] = {'poststop': self.failing('poststop', 'exit 7')}
+        bundle.write()
+        log = self.path('runtime.log')
+        self.assert_ok(self.oci('--debug', '--log', log, 'run', '--bundle', bundle.path, self.container()))
+        with open(log, encoding='utf-8') as f:
+            self.assertIn('error running poststop hook #1: /bin/sh: exit status 7', f.read())
+        self.assertEqual(['poststop1', 'poststop3'], self.log())

@@ -110,6 +110,22 @@ class Words(RuntimeTest):
         if self.runtime_name != 'crun':
             self.assertIn('cannot start an already running container', again.err)
 
+    def test_after_a_failed_start_it_is_stopped(self):
+        """Not a moment later: containerd deletes what could not be started at once, and only what has stopped."""
+        if self.runtime_name != 'crun-lite':
+            self.skipTest('the peers report what the kernel cannot execute as the end of a started container')
+        bundle = self.bundle(['/bin/no-format'])
+        target = os.path.join(bundle.path, 'rootfs/bin/no-format')
+        with open(target, 'w', encoding='ascii') as f:
+            f.write('neither a script nor a program\n')
+        os.chmod(target, 0o755)
+        name, created = self.create(bundle.write())
+        self.assert_ok(created)
+        pid = self.state(name)['pid']
+        self.assert_fails(self.oci('start', name), 1, 'exec format error')
+        self.assertFalse(process.alive(pid), process.describe(pid))
+        self.assert_ok(self.oci('delete', name))
+
     def test_start_after_the_end(self):
         name, _ = self.create(self.bundle(['/bin/true']))
         self.assert_ok(self.oci('start', name))
@@ -175,18 +191,6 @@ class OwnWords(RuntimeTest):
 
     def test_root_must_not_be_slash(self):
         self.assert_fails(self.oci('--root', '/', 'list'), 1, '--root')
-
-    def test_features(self):
-        answer = self.assert_ok(self.oci('features'))
-        self.assertEqual('', answer.err)
-        document = json.loads(answer.out)
-        self.assertEqual(('1.0.0', '1.3.0'), (document['ociVersionMin'], document['ociVersionMax']))
-        self.assertEqual(['prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart', 'poststop'],
-                         document['hooks'])
-        self.assertIn('rro', document['mountOptions'])
-        self.assertEqual(8, len(document['linux']['namespaces']))
-        self.assertEqual(41, len(document['linux']['capabilities']))
-        self.assertFalse(document['linux']['cgroup']['systemd'])
 
 
 class Kill(RuntimeTest):
@@ -312,8 +316,10 @@ class Spec(RuntimeTest):
         with open(bundle.path / 'config.json', encoding='utf-8') as f:
             config = json.load(f)
         self.assertEqual(['sh'], config['process']['args'])
+        v1 = os.path.isdir('/sys/fs/cgroup/memory')
+        self.assertEqual(0 if v1 else 1, [n['type'] for n in config['linux']['namespaces']].count('cgroup'))
         config['process'].update(terminal=False, args=['echo', 'fine'])
-        config['linux']['cgroupsPath'] = f'/crl-test/{self.name()}'
+        config['linux']['cgroupsPath'] = f'/{self.name()}'
         bundle.config = config
         bundle.write()
         result = self.run_bundle(bundle)

@@ -109,3 +109,18 @@ class RunInTerminal(RuntimeTest):
         terminal, _, started = self.run_in_terminal('seq 1 20000; echo end-of-output')
         self.assertIn('19999\r\n20000', terminal.expect('end-of-output'))
         self.assertEqual(0, started.wait(timeout=10))
+
+    def test_what_a_hook_says_arrives_when_it_fails(self):
+        if self.runtime_name != 'crun-lite':
+            self.skipTest('runc shows it in its message, crun not at all')
+        bundle = self.bundle()
+        bundle.config['process']['terminal'] = True
+        bundle.config['hooks'] = {'startContainer': [{'path': '/bin/cat', 'args': ['cat', '/nosuchfile']}]}
+        result = self.run_bundle(bundle.write())
+        self.assert_fails(result, 1, 'error running startContainer hook #0')
+        self.assertIn("cat: can't open '/nosuchfile'", result.out)
+
+    def test_line_ends_in_a_pipe_are_the_programs(self):
+        bundle = self.bundle()
+        bundle.config['process']['terminal'] = True
+        self.assertEqual('one\ntwo\n', self.assert_ok(self.run_bundle(bundle.sh('echo one; echo two'))).out)

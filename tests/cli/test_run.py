@@ -265,9 +265,11 @@ class Mistakes(RunTest):
         self.assert_fails(self.run_bb(image='Bad:::Name'), 125, 'invalid reference format')
 
     def test_flags(self):
-        for flags, text in ((['--nosuch'], 'unknown flag: --nosuch'), (['-m', '1m'], '6MB'), (['-m', 'x'], 'invalid size'),
+        for flags, text in ((['--nosuch'], 'unknown flag: --nosuch'), (['-m', '1m'], '6MB'),
+                            (['-m', 'x'], 'invalid size'),
                             (['-d'], 'not in this version'), (['-p', '80:x'], 'invalid containerPort'),
-                            (['--cap-add', 'net_adminn'], 'did you mean CAP_NET_ADMIN?'), (['-w', 'rel'], 'absolute path'),
+                            (['--cap-add', 'net_adminn'], 'did you mean CAP_NET_ADMIN?'),
+                            (['-w', 'rel'], 'absolute path'),
                             (['--name', '-'], 'Invalid container name'), (['-e', '=x'], 'invalid environment variable'),
                             (['--network', 'nope'], 'bridge, host and none')):
             self.assert_fails(self.run_bb('true', flags=flags), 125, text)
@@ -289,7 +291,8 @@ class Mistakes(RunTest):
         self.assertEqual(self.assert_ok(result).out, 'file 2\n')
 
     def test_a_store_of_ones_own(self):
-        path = self.write('store.yaml', f'storage: {{root: {self.path("store")}}}\nstate: {{root: {self.path("state")}}}\n')
+        path = self.write('store.yaml',
+                          f'storage: {{root: {self.path("store")}}}\nstate: {{root: {self.path("state")}}}\n')
         env = {**os.environ, 'CRUN_LITE_CONFIG': path}
         archive = Image().docker_archive(self.path('own.tar'), 'own:latest')
         self.assert_ok(self.cli('load', '-i', archive, env=env))

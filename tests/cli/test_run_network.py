@@ -63,7 +63,8 @@ class Published(RunTest):
     def test_publish_address_of_the_configuration(self):
         path = self.write('c.yaml', 'network: {publish-address: 127.0.0.1}\n')
         process = self.start_bb('sh', '-c', 'echo ready; sleep 1000', flags=['--init', '-p', '8080:80'],
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, 'CRUN_LITE_CONFIG': path})
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                env={**os.environ, 'CRUN_LITE_CONFIG': path})
         process.stdout.readline()
         self.assertIn('127.0.0.1:8080', self.on_host('ss', '-Htln'))
         self.assertNotIn('0.0.0.0:8080', self.on_host('ss', '-Htln'))
@@ -106,7 +107,7 @@ class Bundles(RunTest):
         config = json.loads(self.on_host('cat', f'{bundle}/config.json'))
         script = config['process']['args']
         script[-1] = script[-1].replace('exec sleep 1000', 'true')
-        config['linux']['cgroupsPath'] = f'/crl-test/{self.name("peer")}'
+        config['linux']['cgroupsPath'] = f'/{self.name("peer")}'
         copy = self.path(f'bundle-{runtime}')
         os.makedirs(copy)
         self.write(f'bundle-{runtime}/config.json', json.dumps(config))

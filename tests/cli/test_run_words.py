@@ -20,10 +20,10 @@ class Commands(RunTest):
         self.assert_fails(self.cli('help', 'nosuch'), 1, 'unknown command "nosuch"')
 
     def test_commands_of_docker_that_are_not_there(self):
-        for command, text in (('pull', 'crun-lite load -i'), ('build', 'buildah'), ('exec', 'not in this version'),
-                              ('ps', 'crun-lite list'), ('logs', 'foreground'), ('rm', 'foreground'),
-                              ('stop', 'foreground'), ('images', 'not in this version')):
-            result = self.assert_fails(self.cli(command, 'x'), 1, f'crun-lite: "{command}" is not in this version', text)
+        for command, text in (('pull', 'crun-lite load -i'), ('build', 'buildah'), ('logs', 'foreground'),
+                              ('rm', 'foreground'), ('stop', 'foreground'), ('images', 'not in this version')):
+            result = self.assert_fails(self.cli(command, 'x'), 1, f'crun-lite: "{command}" is not in this version',
+                                       text)
             self.assertNotIn('did you mean', result.err)
         self.assert_fails(self.cli('lod'), 1, 'crun-lite: unknown command "lod" (did you mean load?)')
 
@@ -70,8 +70,10 @@ class Flags(RunTest):
     def test_values_name_their_flag(self):
         self.refused(['-p', 'abc'], 'invalid argument "abc" for "-p, --publish" flag: invalid containerPort: abc',
                      '8080:80')
-        self.refused(['--oom-score-adj', '2000'], 'crun-lite run: --oom-score-adj: Value 2000 not in range -1000 to 1000')
-        self.refused(['--cpuset-cpus', 'x'], 'invalid argument "x" for "--cpuset-cpus" flag: expected a list like 0-2,4')
+        self.refused(['--oom-score-adj', '2000'],
+                     'crun-lite run: --oom-score-adj: Value 2000 not in range -1000 to 1000')
+        self.refused(['--cpuset-cpus', 'x'],
+                     'invalid argument "x" for "--cpuset-cpus" flag: expected a list like 0-2,4')
         self.refused(['--sysctl', 'kernel.panic=1'], '--sysctl: sysctl "kernel.panic" is not in a separate')
 
     def test_options_that_a_tmpfs_does_not_know(self):

@@ -105,7 +105,6 @@ class InitTest : public ::testing::Test {
     in.id = "test";
     in.bundle = top_;
     in.rootfs = rootfs_;
-    in.creating_json = R"({"ociVersion":"1.3.0","id":"test","status":"creating","pid":0,"bundle":"/b"})";
     in.created_json = R"({"ociVersion":"1.3.0","id":"test","status":"created","pid":0,"bundle":"/b"})";
     in.placed_by_clone = true;
     return in;

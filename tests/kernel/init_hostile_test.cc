@@ -50,11 +50,13 @@ TEST_F(HostileInitTest, MountDestinationsAreLinks) {
 
 TEST_F(HostileInitTest, ProcOrSysIsALink) {
   replace_by_link("/proc", "/tmp");
-  EXPECT_THAT(error_of(default_spec("true")), StartsWith("mount proc on /proc: "));
+  EXPECT_THAT(error_of(default_spec("true")),
+              StartsWith("mount proc on /proc (it must be mounted on ordinary directory"));
   std::filesystem::remove(rootfs_ + "/proc");
   std::filesystem::create_directories(rootfs_ + "/proc");
   replace_by_link("/sys", victim_);
-  EXPECT_THAT(error_of(default_spec("true")), StartsWith("mount sysfs on /sys: "));
+  EXPECT_THAT(error_of(default_spec("true")),
+              StartsWith("mount sysfs on /sys (it must be mounted on ordinary directory"));
   expect_victim_untouched();
 }
 

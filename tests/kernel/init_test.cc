@@ -174,7 +174,8 @@ TEST_F(InitTest, PreservedDescriptorsStayAndMissingOnesAreAnError) {
   in.preserve_fds = in.listen_fds = 1;
   const UniqueFd three(::dup2(1, 3));
   const Ran ran = run(default_spec("ls /proc/self/fd; env"), in, {});
-  EXPECT_THAT(ran.output, AllOf(StartsWith("0\n1\n2\n3\n4\n"), HasSubstr("LISTEN_FDS=1\nLISTEN_PID=1")));
+  EXPECT_THAT(ran.output, AllOf(StartsWith("0\n1\n2\n3\n4\n"), HasSubstr("\nLISTEN_FDS=1\n"),
+                                HasSubstr("\nLISTEN_PID=1\n")));
 }
 
 TEST_F(InitTest, LimitsNamesAndPersonality) {
@@ -328,9 +329,10 @@ TEST_F(InitTest, HooksRunInTheOrderOfTheSpecification) {
 TEST_F(InitTest, AHookThatFailsOrHangsStopsTheCreation) {
   oci::Spec spec = default_spec("true");
   spec.hooks.create_container = {{"/bin/sh", {"sh", "-c", "exit 3"}, {}, {}}};
-  EXPECT_THAT(error_of(spec), StartsWith("run createContainer hook /bin/sh: exit status 3"));
+  EXPECT_THAT(error_of(spec), StartsWith("error running createContainer hook #0: /bin/sh: exit status 3"));
   spec.hooks.create_container = {{"/bin/sleep", {"sleep", "60"}, {}, 1}};
-  EXPECT_THAT(error_of(spec), StartsWith("run createContainer hook /bin/sleep: Connection timed out"));
+  EXPECT_THAT(error_of(spec),
+              StartsWith("error running createContainer hook #0: /bin/sleep: did not end within 1 s"));
 }
 
 TEST_F(InitTest, TheStartGateOutlivesTheCreatorAndReportsFailures) {
@@ -424,7 +426,7 @@ TEST_F(InitTest, AnExistingProcessIsJoinedByExec) {
     return NamespaceJoin{
         check(sys::open_at(proc.fd(), cat(init.pid(), "/ns/", name).c_str(), O_RDONLY), name), type, name};
   };
-  exec.join_by_parent.push_back(open_ns("pid", CLONE_NEWPID));
+  exec.join.push_back(open_ns("pid", CLONE_NEWPID));
   exec.join.push_back(open_ns("net", CLONE_NEWNET));
   exec.join.push_back(open_ns("mnt", CLONE_NEWNS));
   sys::PipeEnds output = check(sys::pipe(), "pipe");
@@ -433,6 +435,7 @@ TEST_F(InitTest, AnExistingProcessIsJoinedByExec) {
   process.args = {"sh", "-c", "ls /; cat /proc/1/cmdline; pwd"};
   process.cwd = "/etc";
   Planned second = build_exec_plan(process, std::move(exec));
+  open_plan_resources(spec, second.plan);
   SpawnedInit executed = spawn_init(second.plan, {.proc = &proc});
   output.write.reset();
   executed.start();

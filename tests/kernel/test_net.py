@@ -166,7 +166,8 @@ class Published(NetTest):
     def test_a_range_and_a_port_of_our_choice(self):
         web = self.attach('-p', '8000-8002:80-82', '-p', '9000')
         self.assertIn('0.0.0.0:8000-8002->80-82/tcp', web['ports'])
-        self.assertRegex(web['ports'], r'0\.0\.0\.0:(3276[89]|327[7-9]\d|32[89]\d\d|3[3-9]\d{3}|[45]\d{4}|60\d{3})->9000')
+        self.assertRegex(web['ports'],
+                         r'0\.0\.0\.0:(3276[89]|327[7-9]\d|32[89]\d\d|3[3-9]\d{3}|[45]\d{4}|60\d{3})->9000')
 
     def test_two_thousand_ports(self):
         argv = ['sh', '-c', 'ulimit -n 5000 || exit 77; exec "$@"', 'sh', DRIVER, '/run/crun-lite/net', 'time', '1',

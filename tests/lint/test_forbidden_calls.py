@@ -96,7 +96,8 @@ PATTERNS = (
      "std::filesystem", "resolves strings again at every step and follows links; base/file.h or RootedDir", ()),
     (r"#\s*include\s*<(?:fstream|iostream|ostream|istream|sstream|iomanip)>",
      "iostreams", "locale, hidden buffers, 100 kB and start-up time; base/file.h, base/text.h, base/log.h", ()),
-    (r"#\s*include\s*<regex>|std::regex", "std::regex", "exponential, recursive and locale-bound: write the grammar", ()),
+    (r"#\s*include\s*<regex>|std::regex", "std::regex", "exponential, recursive and locale-bound: write the grammar",
+     ()),
     (r"#\s*include\s*<locale>|std::locale", "std::locale", "loads files of whatever root we are in", ()),
     (r"#\s*include\s*<(?:pwd|grp|netdb|dlfcn|iconv)\.h>", "NSS, dlfcn or iconv header",
      "loads libraries after the door (CVE-2019-14271); grp.h only for setgroups, which init calls raw", ()),
@@ -108,7 +109,8 @@ PATTERNS = (
 
 # Strings: looked for with comments blanked, strings kept.
 STRING_PATTERNS = (
-    (r'"/proc/(?!self/fd\b)', "a path below /proc", "a container may have mounted over it (CVE-2025-52881); base/proc.h",
+    (r'"/proc/(?!self/fd\b|kcore")', "a path below /proc",
+     "a container may have mounted over it (CVE-2025-52881); base/proc.h",
      ("base/proc.cc", "bench/", "tests/", "cmd/", "engine/")),
     (r'\+\s*"/(?:etc|dev|proc|sys|run|tmp)\b', "a container path glued to a root",
      "absolute strings stop at the root (CVE-2021-30465): RootedDir", ("tests/", "bench/")),

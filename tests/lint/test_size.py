@@ -72,8 +72,8 @@ class BraceReader(unittest.TestCase):
         text = ("C::C(int a)\n    : a_{a}, b_(2) {\n}\nbool C::operator==(const C& o) const { return true; }\n"
                 "struct stat f() {\n  if (x) {\n  }\n}\nTEST(A, B) {\n}\nauto g() -> int {\n}\n"
                 "constexpr auto h = [](int x) {\n};\nextern \"C\" {\nvoid k() {\n  \"}\";  // }\n}\n}\n")
-        self.assertEqual([("C::C", 1, 3), ("operator==", 4, 4), ("f", 5, 8), ("TEST", 9, 10), ("g", 11, 12), ("]", 13, 14),
-                          ("k", 16, 18)], self.names(text))
+        self.assertEqual([("C::C", 1, 3), ("operator==", 4, 4), ("f", 5, 8), ("TEST", 9, 10), ("g", 11, 12),
+                          ("]", 13, 14), ("k", 16, 18)], self.names(text))
 
 
 if __name__ == "__main__":

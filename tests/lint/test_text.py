@@ -17,6 +17,7 @@ SPDX = "SPDX-License-Identifier: Apache-2.0"
 NEEDS_SPDX = (".cc", ".h", ".py", ".sh", ".mk", "meson.build", "meson_options.txt", ".clang-tidy", ".yaml", ".yml")
 # The guide's files are the guide's, to the letter; the others are data that a test compares byte by byte.
 NOT_OURS = ("examples/python-docker/", "tests/data/", "tests/fuzz/corpus/")
+MOST_COLUMNS = 120
 # Spelt in two halves so that this file does not find itself.
 UNFINISHED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
 
@@ -61,7 +62,8 @@ def _opening_comment(lines: list[str], marker: str) -> str:
 def check_introductions(tree: Tree) -> Iterator[Finding]:
     """A header says in two or three sentences what it is (and what not); a program says what it does."""
     for path, text in _ours(tree):
-        lines = [line for line in text.splitlines() if SPDX not in line and not line.startswith(("#!", "# shellcheck "))]
+        lines = [line for line in text.splitlines() if SPDX not in line and
+                 not line.startswith(("#!", "# shellcheck "))]
         if path.endswith(".h"):
             if len(_opening_comment(lines, "//")) < 60:
                 yield Finding(path, 2, "no introduction", "two or three sentences: what this is and what it is not")
@@ -77,7 +79,8 @@ def check_introductions(tree: Tree) -> Iterator[Finding]:
 def check_unfinished(tree: Tree) -> Iterator[Finding]:
     for path, text in _ours(tree):
         for match in UNFINISHED.finditer(text):
-            yield Finding(path, line_of(text, match.start()), match[0], "do it, or file an issue and say what is missing")
+            yield Finding(path, line_of(text, match.start()), match[0],
+                          "do it, or file an issue and say what is missing")
 
 
 def check_words(tree: Tree) -> Iterator[Finding]:
@@ -101,7 +104,8 @@ def machine_patterns() -> list[str]:
     for place in list(places):
         parent = posixpath.dirname(place)
         if parent not in _SHARED_PARENTS:
-            places |= {os.path.join(parent, name) for name in os.listdir(parent)[:200]} if os.path.isdir(parent) else set()
+            places |= {os.path.join(parent, name)
+                       for name in os.listdir(parent)[:200]} if os.path.isdir(parent) else set()
     return [rf"(?<![\w.}}/-]){re.escape(place)}(?![\w-])" for place in sorted(places)] + _mirror_patterns()
 
 
@@ -120,7 +124,19 @@ def check_machine(tree: Tree, patterns: list[str] | None = None) -> Iterator[Fin
     anything = re.compile("|".join(machine_patterns() if patterns is None else patterns) or r"(?!)")
     for path, text in tree.items():
         for match in anything.finditer(text):
-            yield Finding(path, line_of(text, match.start()), match[0], "a path or host of one machine means nothing elsewhere")
+            yield Finding(path, line_of(text, match.start()), match[0],
+                          "a path or host of one machine means nothing elsewhere")
+
+
+def check_columns(tree: Tree) -> Iterator[Finding]:
+    """clang-format looks after C++; Markdown has tables and links that cannot be broken."""
+    for path, text in _ours(tree):
+        python = path.endswith(".py") or text.startswith("#!/usr/bin/env python3")
+        if not python:
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            if len(line) > MOST_COLUMNS:
+                yield Finding(path, number, f"{len(line)} columns", f"at most {MOST_COLUMNS}")
 
 
 def check_links(tree: Tree) -> Iterator[Finding]:
@@ -146,7 +162,8 @@ class Text(LintCase):
 
     def test_introductions(self):
         self.assert_clean(check_introductions)
-        good = f"// {SPDX}\n// What this is, in a sentence that is long enough to say so.\n// And what not.\n#pragma once\n"
+        good = (f"// {SPDX}\n// What this is, in a sentence that is long enough to say so.\n// And what not.\n"
+                "#pragma once\n")
         tree = {"a.h": good, "b.h": f"// {SPDX}\n#pragma once\n", "c.h": good.replace("#pragma once", ""),
                 "d.py": f"# {SPDX}\nimport os\n", "e.sh": f"#!/bin/sh\n# {SPDX}\necho\n"}
         self.assert_finds(check_introductions, tree, ("b.h", 2), ("c.h", 1), ("d.py", 2), ("e.sh", 2))
@@ -162,9 +179,15 @@ class Text(LintCase):
     def test_machine(self):
         self.assertTrue(machine_patterns())
         self.assert_clean(check_machine)
-        tree = {"a.md": f"cd {ROOT}/base\n", "b.cc": "overlay(root + \"/work\");\n", "c.sh": "echo mirror.example.net\n"}
+        tree = {"a.md": f"cd {ROOT}/base\n", "b.cc": "overlay(root + \"/work\");\n",
+                "c.sh": "echo mirror.example.net\n"}
         self.assert_finds(lambda t: check_machine(t, machine_patterns() + [r"mirror\.example\.net"]), tree,
                           ("a.md", 1), ("c.sh", 1))
+
+    def test_columns(self):
+        self.assert_clean(check_columns)
+        self.assert_finds(check_columns, {"a.py": "x" * 120 + "\n" + "y" * 121 + "\n", "b.md": "z" * 200 + "\n",
+                                          "c": "#!/usr/bin/env python3\n" + "é" * 121 + "\n"}, ("a.py", 2), ("c", 2))
 
     def test_links(self):
         self.assert_clean(check_links)

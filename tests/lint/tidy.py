@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs clang-tidy (.clang-tidy) over our own translation units, in parallel, and remembers what was clean: a unit is
-looked at again only when it, a header of ours that it includes, its compile command or the checks change.
+"""Runs clang-tidy (.clang-tidy) over our own translation units, in parallel, and remembers in the user's cache what was
+clean, for every clone: a unit is looked at again only when it, a header of ours that it includes, its compile command,
+the checks or clang-tidy change.
 
     tidy.py [--jobs N] [PATH-PREFIX]…        e.g. tidy.py base rootfs/plan.cc
 
@@ -54,8 +55,8 @@ class Tidy:
 
     def __init__(self, program: str, build: Path):
         self.program, self.build = program, build
-        self.marks = build / "tidy"
-        self.marks.mkdir(exist_ok=True)
+        self.marks = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crun-lite/tidy"
+        self.marks.mkdir(parents=True, exist_ok=True)
         version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
         self.base_key = version + _text(ROOT / ".clang-tidy")
 

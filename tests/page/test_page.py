@@ -23,7 +23,8 @@ class Page(HostTest):
         self.assert_ok(self.cli('load', '-i', IMAGE, timeout=120))
         log = self.path('app.log')
         with open(log, 'wb') as out:
-            app = self.background([paths.CRUN_LITE, 'run', *options, 'python-docker'], self.host, stdout=out, stderr=out)
+            app = self.background([paths.CRUN_LITE, 'run', *options, 'python-docker'], self.host, stdout=out,
+                                  stderr=out)
 
         def listening():
             if app.poll() is not None:

@@ -9,8 +9,8 @@ import shutil
 
 BUSYBOX = '/bin/busybox'
 APPLETS = ('[ cat chmod chown cp cut date dd df echo env false find grep head hostname id ifconfig ip kill ln ls mkdir '
-           'mkfifo mknod mount mv nc nproc od printf ps pwd readlink rm rmdir sed seq sh sleep sort stat stty sync tail '
-           'tee test timeout touch tr true tty umount uname wc wget which whoami xargs yes').split()
+           'mkfifo mknod mount mv nc nproc od printf ps pwd readlink rm rmdir sed seq sh sleep sort stat stty sync '
+           'tail tee test timeout touch tr true tty umount uname wc wget which whoami xargs yes').split()
 
 _CAPS = ['CAP_AUDIT_WRITE', 'CAP_KILL', 'CAP_NET_BIND_SERVICE']
 _MOUNTS = [

@@ -98,7 +98,8 @@ def _run_program(build, kind, name, program, filters):
         count += Count(failed=1)
     text = f'  {"FAIL" if count.failed else "ok  "} {build} {kind}/{name}: {count}'
     reasons = _skip_reasons(output)
-    text += ''.join(f'\n       skipped {test}: {reasons.get(test) or reason or "no reason given"}' for test, reason in skips)
+    text += ''.join(f'\n       skipped {test}: {reasons.get(test) or reason or "no reason given"}' for test,
+                    reason in skips)
     if count.failed:
         text += f'\n==== FAILED {build} {kind}/{name} (exit {code})\n{_failures_only(output)}\n===='
     return count, text

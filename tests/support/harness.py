@@ -122,7 +122,13 @@ class RuntimeTest(ScratchTest):
 
     def oci(self, *args, runtime=None, **kwargs):
         """`<runtime> --root <ours> args…` run to its end."""
+        if self._chowns_input(runtime):
+            kwargs.setdefault('stdin', '')
         return run([*self._oci_argv(runtime), *args], **kwargs)
+
+    def _chowns_input(self, runtime=None):
+        """crun gives its standard input to the root of the container's user namespace, be it the host's /dev/null."""
+        return os.path.basename(str(runtime or self.runtime)) == 'crun'
 
     def _oci_argv(self, runtime=None):
         return [*paths.runtime_argv(runtime or self.runtime), '--root', self.root]
@@ -131,9 +137,10 @@ class RuntimeTest(ScratchTest):
         """create, with the container's stdio on files (a pipe would be held open by the container). Returns
         (id, Result); the container's output comes from self.output(id)."""
         name = kwargs.pop('id', None) or self.container()
-        with open(self.path(name + '.out'), 'wb') as out, open(self.path(name + '.err'), 'w+b') as err:
+        with open(self.path(name + '.out'), 'w+b') as out, open(self.path(name + '.err'), 'w+b') as err:
             argv = [*self._oci_argv(), 'create', '--bundle', bundle.path, *options, name]
-            started = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+            stdin = out if self._chowns_input() else subprocess.DEVNULL
+            started = subprocess.Popen([str(a) for a in argv], stdin=stdin, stdout=out, stderr=err,
                                        start_new_session=True, **kwargs)
             try:
                 code = started.wait(timeout=DEADLINE)
@@ -163,9 +170,20 @@ class RuntimeTest(ScratchTest):
             return self.state(name)['status'] == status
         wait_until(reached, f'container {name} is {status}', timeout=timeout)
 
+    def delete_by_force(self, name):
+        """delete --force, reaping meanwhile as a caller's subreaper does: the init of a pid namespace cannot end
+        before every process that was put into it from outside is reaped."""
+        started = subprocess.Popen([*self._oci_argv(), 'delete', '--force', name], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        def ended():
+            process.reap_orphans()
+            return started.poll() is not None
+        wait_until(ended, f'the end of delete --force {name}', timeout=DEADLINE)
+        return started.returncode
+
     def _assert_nothing_left(self):
         for name in self._ids:
-            self.oci('delete', '--force', name)
+            self.delete_by_force(name)
         killed = process.end_leftovers()
         found = probe.leftovers(self.token)
         probe.remove_cgroups(probe.cgroups(self.token))

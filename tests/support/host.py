@@ -3,6 +3,7 @@
 /etc that may be written to. Ports, bridges, firewall rules and stores of tests that run side by side never meet."""
 import os
 import subprocess
+import tempfile
 
 from . import probe
 from .command import CommandTimeout, run
@@ -10,12 +11,17 @@ from .command import CommandTimeout, run
 # The holder lives as long as its stdin: when the test process dies in whatever way, so does the machine.
 _HOLDER = r'''
 set -e
-own=$1
-# Containers of the real machine: their mounts would vanish from here, too, when they end.
-awk '$5 ~ "^/(run|var/lib)/crun-lite/" { print $5 }' /proc/self/mountinfo | while read -r m; do umount -l "$m"; done
+own=$1 temporary=$2/ mine=$3/
+# Containers of the real machine and what other tests have mounted: private or not, a mount vanishes from here, too,
+# when the directory below it is removed there. One that has vanished already is what we want.
+awk -v temporary="$temporary" -v mine="$mine" \
+  '$5 ~ "^/(run|var/lib)/crun-lite/" || index($5, temporary) == 1 && index($5, mine) != 1 { print $5 }' \
+  /proc/self/mountinfo | tac | while read -r m; do umount -l "$m" 2>/dev/null || true; done
 mount -t tmpfs -o mode=0700 host-scratch "$own"
 mkdir "$own/cgroup"
 mount --rbind /sys/fs/cgroup "$own/cgroup"
+# Not covered but gone: podman unmounts what the list of mounts shows below /sys/kernel, and what is covered cannot be.
+umount -l /sys
 mount -t sysfs -o nosuid,nodev,noexec host-sys /sys
 mount --rbind "$own/cgroup" /sys/fs/cgroup
 umount -l "$own/cgroup"
@@ -42,7 +48,8 @@ class Host:
         own = os.path.join(scratch, 'host-' + os.urandom(3).hex())
         os.makedirs(own)
         self._holder = subprocess.Popen(
-            ['unshare', '--mount', '--net', '--propagation', 'private', 'sh', '-c', _HOLDER, 'sh', own],
+            ['unshare', '--mount', '--net', '--propagation', 'private', 'sh', '-c', _HOLDER, 'sh', own,
+             os.path.realpath(tempfile.gettempdir()), os.path.realpath(scratch)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if self._holder.stdout.readline() != 'ready\n':
             self._holder.stdin.close()

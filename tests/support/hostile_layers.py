@@ -228,7 +228,8 @@ layer('device_file_swap', 'accept', [device('null', 1, 3), member('null', 'conte
 # --- the format ------------------------------------------------------------------------------------------------
 layer('pax_size_smuggle', 'harmless',
       pax((b'size', b'1024')) + header(b'outer', 0) + header(b'../escape', 0) + b'\0' * 512 + END)
-layer('pax_bad_len', 'harmless', header(b'PaxHeaders/x', 20, b'x') + padded(b'99 path=../escape\nxx') + header(b'f') + END)
+layer('pax_bad_len', 'harmless', header(b'PaxHeaders/x', 20, b'x') + padded(b'99 path=../escape\nxx') + header(b'f')
+      + END)
 layer('pax_claim_huge', 'reject', pax((b'path', b'x'), claim=10**9) + header(b'f') + END)
 layer('pax_dotdot', 'reject', pax((b'path', b'../escape')) + header(b'f') + END)
 layer('gnu_longname_huge', 'reject', header(b'././@LongLink', 10**9, b'L') + b'x' * 65536 + END)
@@ -249,8 +250,10 @@ layer('trailing_zeros', 'accept', header(b'f') + END + b'\0' * (1 << 20), check=
 layer('trailing_entries', 'harmless', header(b'f') + END + header(b'../escape') + END)
 layer('unknown_type', 'harmless', header(b'f', 0, b'Q') + END)
 layer('name_newline', 'accept', [member('a\nb\x1b[31m', 'x')])
-layer('name_nonutf8', 'accept', pax((b'path', b'caf\xe9')) + header(b'f') + END, check=exists(b'caf\xe9'.decode('utf-8', 'surrogateescape')))
-layer('name_decomposed', 'accept', pax((b'path', 'cafe\u0301'.encode())) + header(b'f') + END, check=exists('cafe\u0301'))
+layer('name_nonutf8', 'accept', pax((b'path', b'caf\xe9')) + header(b'f') + END,
+      check=exists(b'caf\xe9'.decode('utf-8', 'surrogateescape')))
+layer('name_decomposed', 'accept', pax((b'path', 'cafe\u0301'.encode())) + header(b'f') + END,
+      check=exists('cafe\u0301'))
 layer('name_deep', 'accept', [directory('/'.join(['d'] * n)) for n in range(1, 1000)])
 layer('name_deep_implicit', 'accept', [member('/'.join(['d'] * 2000), 'x')])
 layer('duplicate_file', 'harmless', [member('f', '1'), member('f', '2')])
@@ -344,7 +347,8 @@ document('json_huge', 'reject', config=lambda c: json.dumps(c).encode() + b' ' *
 document('json_many_keys', 'harmless', config=put('config', 'Labels', {str(i): '' for i in range(200000)}))
 document('json_wrong_types', 'reject', config=put('config', 'Env', 5))
 document('layers_none', 'accept', manifest=put('layers', []), config=put('rootfs', 'diff_ids', []))
-document('ref_evil', 'reject', index=put('manifests', 0, 'annotations', {'org.opencontainers.image.ref.name': '../../x:1'}))
+document('ref_evil', 'reject',
+         index=put('manifests', 0, 'annotations', {'org.opencontainers.image.ref.name': '../../x:1'}))
 document('layout_version', 'reject', files=lambda f: {**f, 'oci-layout': b'{"imageLayoutVersion":"9"}'})
 document('index_self', 'reject', index=lambda i: {**i, 'manifests': []})
 
@@ -377,7 +381,8 @@ def docker(layer_bytes, diff_id=None, tags=('hostile:latest',), config_name=None
 
 GOOD = tar([member('f', 'content')])
 archive('bomb_gzip', 'reject', gzip_bomb)
-archive('gzip_members', 'accept', lambda _i: docker(gzip.compress(GOOD[:700]) + gzip.compress(GOOD[700:]), digest(GOOD)))
+archive('gzip_members', 'accept',
+        lambda _i: docker(gzip.compress(GOOD[:700]) + gzip.compress(GOOD[700:]), digest(GOOD)))
 archive('gzip_1000_members', 'accept', lambda _i: docker(
     b''.join(gzip.compress(GOOD[i:i + 11]) for i in range(0, len(GOOD), 11)), digest(GOOD)))
 archive('gzip_truncated', 'reject', lambda _i: docker(gzip.compress(GOOD)[:-9], digest(GOOD)))

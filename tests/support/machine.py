@@ -2,6 +2,7 @@
 """The whole machine before and after a run of the suite: nothing that is ours may have been added to it. The
 tests watch themselves one by one; this catches what slips through between them."""
 import os
+import stat
 import tempfile
 import time
 
@@ -9,6 +10,9 @@ from .count import Count
 from .probe import CGROUP_ROOT, mounts
 
 OURS = ('crl', 'crun-lite', 'crun_lite')
+
+# What every container shares with the host: who owns one of these decides who may change its mode.
+NODES = [f'/dev/{n}' for n in ('null', 'zero', 'full', 'random', 'urandom', 'tty', 'ptmx', 'fuse', 'kmsg')]
 
 STAY = {'file: /run/crun-lite', 'file: /run/crun-lite/net', 'file: /run/crun-lite/.seccomp'}
 
@@ -24,14 +28,22 @@ def _listed(directory):
         return []
 
 
+def nodes(paths):
+    """'/dev/null crw-rw-rw- 0:0' of each device node that there is."""
+    found = [(path, os.stat(path)) for path in paths if os.path.exists(path)]
+    return {f'{path} {stat.filemode(at.st_mode)} {at.st_uid}:{at.st_gid}' for path, at in found}
+
+
 def snapshot():
-    """Mounts, links, cgroups and files in /run that carry our names, and the tests' own directory for scratch."""
+    """Mounts, links, cgroups and files in /run that carry our names, the tests' own directory for scratch, and
+    whose the device nodes are."""
     cgroups = [path for path, _, _ in os.walk(CGROUP_ROOT)]
     files = [f for d in ('/run', '/run/netns', '/run/crun-lite', '/dev/shm') for f in _listed(d)]
     return {
         'mount': _ours(' '.join(line.split()[3:5]) for line in mounts()),
         'link': _ours(os.listdir('/sys/class/net')),
         'cgroup': _ours(cgroups),
+        'node': nodes(NODES),
         'file': _ours(files) | set(_listed('/run/crun-lite')) | set(_listed(tempfile.gettempdir())),
     }
 

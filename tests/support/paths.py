@@ -7,6 +7,7 @@ import sys
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get('CRUN_LITE_BUILD', REPO / 'build')).resolve()
+SANITIZED = 'asan' in BUILD.name  # its programs take many times the memory
 CRUN_LITE = BUILD / 'crun-lite'
 CRUN_LITE_IMAGE = BUILD / 'crun-lite-image'
 

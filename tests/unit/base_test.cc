@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cstring>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -190,6 +194,39 @@ TEST_P(Rooted, PlainLinksOfAProcfsAreFollowedAndMagicOnesAreNot) {
   EXPECT_TRUE(host.open("/proc/mounts", O_RDONLY).ok());
   for (const char* path : {"/proc/self/cwd", "/proc/self/fd/0", "/proc/self/root/etc", "/proc/self/ns/user"})
     EXPECT_EQ(host.open(path, O_PATH).error(), ELOOP) << path;
+}
+
+TEST(Text, DecodesBase64) {
+  EXPECT_EQ(decode_base64("TWFu"), "Man");
+  EXPECT_EQ(decode_base64(" TWE=\n"), "Ma");
+  EXPECT_EQ(decode_base64("TQ=="), "M");
+  EXPECT_EQ(decode_base64(""), "");
+  EXPECT_EQ(decode_base64("+/+/"), "\xfb\xff\xbf");
+  for (const char* bad : {"TWF", "T===", "TQ==TWFu", "TW u", "TW-_", "====", "T=Fu"})
+    EXPECT_EQ(decode_base64(bad), std::nullopt) << bad;
+}
+
+TEST(Message, TwoDescriptorsAreNoneAndNoneStaysOpen) {
+  const sys::SocketPair channel = check(sys::socket_pair(SOCK_SEQPACKET), "socketpair");
+  char byte = 'x';
+  iovec part{&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(2 * sizeof(int));
+  const int two[] = {0, 0};
+  std::memcpy(CMSG_DATA(header), two, sizeof two);
+  ASSERT_EQ(::sendmsg(channel.first.get(), &message, 0), 1);
+  const auto lowest_free = [] { return check(sys::dup(0), "dup").get(); };
+  const int before = lowest_free();
+  EXPECT_EQ(sys::receive_with_fd(channel.second.get(), &byte, 1).error(), EMSGSIZE);
+  EXPECT_EQ(lowest_free(), before);
 }
 
 INSTANTIATE_TEST_SUITE_P(Resolvers, Rooted,

@@ -17,7 +17,7 @@
 
 namespace crunlite::runtime {
 
-void PrintTo(const Setting& setting, std::ostream* out) {
+inline void PrintTo(const Setting& setting, std::ostream* out) {
   *out << setting.file << "=" << setting.value << (setting.optional ? "?" : "");
 }
 
@@ -213,9 +213,10 @@ TEST(CgroupPids, ZeroIsAZero) {
 }
 
 TEST(CgroupUnified, WritesLineByLineAndKnowsItsPlace) {
+  const std::string absent = "rbps=max wbps=max riops=max wiops=max";
   EXPECT_THAT(unified({.unified = {{"io.max", "8:0 rbps=1\n8:16 rbps=2\n"}, {"memory.high", "10"}}}),
-              ElementsAre(Setting{"io.max", "8:0 rbps=1"}, Setting{"io.max", "8:16 rbps=2"},
-                          Setting{"memory.high", "10"}));
+              ElementsAre(Setting{"io.max", "8:0 rbps=1", false, absent},
+                          Setting{"io.max", "8:16 rbps=2", false, absent}, Setting{"memory.high", "10"}));
   for (const char* bad : {"", ".", "..", "memory", "memory.", ".max", "../memory.max", "a/memory.max",
                           "cgroup.procs", "cgroup.kill", "cgroup.freeze", "cgroup.subtree_control"})
     EXPECT_THROW(unified({.unified = {{bad, "1"}}}), Error) << bad;

@@ -13,6 +13,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::IsSupersetOf;
+using testing::SizeIs;
 
 struct Decoded {
   Spec spec;
@@ -44,7 +45,11 @@ constexpr std::string_view kEverything = R"({
     "noNewPrivileges": true,
     "oomScoreAdj": -5,
     "apparmorProfile": "p",
-    "selinuxLabel": "l"
+    "selinuxLabel": "l",
+    "scheduler": {"policy": "SCHED_DEADLINE", "flags": ["SCHED_FLAG_RESET_ON_FORK"],
+                  "runtime": 1000000, "deadline": 5000000, "period": 5000000},
+    "ioPriority": {"class": "IOPRIO_CLASS_IDLE", "priority": 4},
+    "execCPUAffinity": {"initial": "0-1", "final": "1"}
   },
   "root": {"path": "rootfs", "readonly": true},
   "hostname": "h",
@@ -69,6 +74,7 @@ constexpr std::string_view kEverything = R"({
     "namespaces": [{"type": "pid"}, {"type": "network", "path": "/run/netns/a"}, {"type": "time"}],
     "devices": [{"type": "c", "path": "/dev/fuse", "major": 10, "minor": 229, "fileMode": 438},
                 {"type": "p", "path": "/dev/fifo"}],
+    "netDevices": {"eth1": {"name": "lan%d"}, "eth2": {}},
     "seccomp": {"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38, "architectures": ["SCMP_ARCH_X86_64"],
                 "flags": ["SECCOMP_FILTER_FLAG_LOG"],
                 "syscalls": [{"names": ["clone"], "action": "SCMP_ACT_ALLOW", "errnoRet": 1,
@@ -78,6 +84,7 @@ constexpr std::string_view kEverything = R"({
     "readonlyPaths": ["/proc/sys"],
     "mountLabel": "ml",
     "personality": {"domain": "LINUX32"},
+    "memoryPolicy": {"mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_STATIC_NODES"]},
     "timeOffsets": {"monotonic": {"secs": 172800}, "boottime": {"secs": -1, "nanosecs": 7}}
   }
 })";
@@ -89,6 +96,13 @@ TEST(Decode, ReadsEveryMember) {
   EXPECT_THAT(spec.process->user.additional_gids, ElementsAre(5, 6));
   EXPECT_EQ(spec.process->rlimits[0].hard, UINT64_MAX);
   EXPECT_EQ(spec.process->oom_score_adj, -5);
+  EXPECT_EQ(spec.process->scheduler->policy, SchedulerPolicy::kDeadline);
+  EXPECT_THAT(spec.process->scheduler->flags, ElementsAre(SchedulerFlag::kResetOnFork));
+  EXPECT_EQ(spec.process->scheduler->deadline, 5'000'000u);
+  EXPECT_EQ(spec.process->io_priority->io_class, IoPriorityClass::kIdle);
+  EXPECT_EQ(spec.process->exec_cpu_affinity->final, "1");
+  EXPECT_EQ(spec.linux.memory_policy->mode, MemoryPolicyMode::kBind);
+  EXPECT_THAT(spec.linux.memory_policy->flags, ElementsAre(MemoryPolicyFlag::kStaticNodes));
   EXPECT_EQ(spec.process->env[1], "A=\xf0\x9f\x98\x80");
   EXPECT_EQ(spec.hooks.prestart[0].timeout, 3);
   EXPECT_EQ(spec.linux.namespaces[1].path, "/run/netns/a");
@@ -99,6 +113,8 @@ TEST(Decode, ReadsEveryMember) {
   EXPECT_EQ(spec.linux.seccomp->rules[0].args[0].op, SeccompOperator::kMaskedEqual);
   EXPECT_EQ(spec.linux.boottime_offset->secs, -1);
   EXPECT_EQ(spec.linux.devices[1].type, DeviceType::kFifo);
+  EXPECT_EQ(spec.linux.net_devices.at("eth1").name, "lan%d");
+  EXPECT_EQ(spec.linux.net_devices.at("eth2").name, "");
 }
 
 TEST(Decode, EncodeGivesADocumentThatDecodesToTheSame) {
@@ -110,6 +126,9 @@ TEST(Decode, EncodeGivesADocumentThatDecodesToTheSame) {
   // Nothing of the source got lost: the members that differ are those with a default.
   EXPECT_THAT(json::dump(once), HasSubstr(R"("hard":18446744073709551615,"soft":0)"));
   EXPECT_THAT(json::dump(once), HasSubstr(R"("timeout":3)"));
+  EXPECT_THAT(json::dump(once), HasSubstr(R"("period":5000000)"));
+  EXPECT_THAT(json::dump(once), HasSubstr(R"("execCPUAffinity":{"initial":"0-1","final":"1"})"));
+  EXPECT_THAT(json::dump(once), HasSubstr(R"("flags":["MPOL_F_STATIC_NODES"])"));
 }
 
 TEST(Encode, SmallestDocument) {
@@ -210,21 +229,49 @@ TEST(Decode, UnknownMembersAreIgnored) {
 }
 
 // "blockIO": {} is what dockerd writes for a container without limits.
-TEST(Decode, OnlySectionsThatAskForSomethingAreUnsupported) {
+TEST(Decode, EveryControllersSectionComesBack) {
+  const std::string all =
+      R"({"memory":{"limit":1,"reservation":2,"swap":3,"kernel":4,"kernelTCP":5,"swappiness":6,)"
+      R"("disableOOMKiller":true,"useHierarchy":true,"checkBeforeUpdate":true},)"
+      R"("blockIO":{"weight":10,"leafWeight":20,)"
+      R"("weightDevice":[{"major":8,"minor":0,"weight":30,"leafWeight":40}],)"
+      R"("throttleReadBpsDevice":[{"major":8,"minor":1,"rate":50}],)"
+      R"("throttleWriteBpsDevice":[{"major":8,"minor":2,"rate":60}],)"
+      R"("throttleReadIOPSDevice":[{"major":8,"minor":3,"rate":70}],)"
+      R"("throttleWriteIOPSDevice":[{"major":8,"minor":4,"rate":80}]},)"
+      R"("hugepageLimits":[{"pageSize":"2MB","limit":9223372036854772000}],)"
+      R"("network":{"classID":1048577,"priorities":[{"name":"eth0","priority":500}]},)"
+      R"("rdma":{"mlx5_1":{"hcaHandles":3,"hcaObjects":10000},"mlx5_2":{"hcaObjects":1}},)"
+      R"("unified":{"io.max":"8:0 rbps=1"}})";
+  const json::Value document = json::parse(all, "resources");
+  std::vector<std::string> problems;
+  const Resources resources = decode_resources(json::Reader(document, problems));
+  EXPECT_THAT(problems, IsEmpty());
+  EXPECT_EQ(json::dump(encode_resources(resources)), all);
+}
+
+TEST(Decode, SectionsOfResourcesAreChecked) {
   const auto with = [](std::string_view section) {
     return decode(cat(R"({"ociVersion":"1.3.0","root":{"path":"r"},"linux":{"resources":{)", section, "}}}"))
-        .spec.linux.resources.unsupported;
+        .problems;
   };
-  EXPECT_THAT(with(R"("blockIO":{},"hugepageLimits":[],"network":{"classID":0})"), IsEmpty());
-  EXPECT_THAT(with(R"("blockIO":{"weight":10},"rdma":{"mlx5_1":{"hcaHandles":3}})"),
-              ElementsAre("blockIO", "rdma"));
+  EXPECT_THAT(with(R"("blockIO":{},"hugepageLimits":[],"network":{"classID":0},"rdma":{})"), IsEmpty());
+  for (const char* bad :
+       {R"("hugepageLimits":[{"pageSize":"2mb","limit":1}])",
+        R"("hugepageLimits":[{"pageSize":"MB","limit":1}])",
+        R"("hugepageLimits":[{"pageSize":"../2MB","limit":1}])", R"("hugepageLimits":[{"pageSize":"2MB"}])",
+        R"("blockIO":{"weightDevice":[{"minor":0,"weight":30}]})",
+        R"("blockIO":{"throttleReadBpsDevice":[{"major":-1,"minor":0,"rate":1}]})",
+        R"("blockIO":{"weight":65536})", R"("rdma":{"mlx5_1":3})",
+        R"("network":{"priorities":[{"name":"eth0"}]})"})
+    EXPECT_THAT(with(bad), SizeIs(1)) << bad;
 }
 
 TEST(Decode, RecursivePropagationIsThePlainOne) {
   const auto [spec, problems] =
       decode(R"({"ociVersion":"1.3.0","root":{"path":"r"},"linux":{"rootfsPropagation":"rslave"}})");
   EXPECT_THAT(problems, IsEmpty());
-  EXPECT_EQ(spec.linux.rootfs_propagation, "slave");
+  EXPECT_EQ(spec.linux.rootfs_propagation, "rslave");
 }
 
 TEST(Names, EveryTableGoesBothWays) {
@@ -237,6 +284,11 @@ TEST(Names, EveryTableGoesBothWays) {
   both_ways(kSeccompActions);
   both_ways(kSeccompOperators);
   both_ways(kPersonalities);
+  both_ways(kSchedulerPolicies);
+  both_ways(kSchedulerFlags);
+  both_ways(kIoPriorityClasses);
+  both_ways(kMemoryPolicyModes);
+  both_ways(kMemoryPolicyFlags);
   EXPECT_EQ(name_of(kDeviceTypes, DeviceType::kCharacter), "c");
 }
 

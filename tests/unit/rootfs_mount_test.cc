@@ -6,7 +6,10 @@
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
 
+#include <map>
+
 #include "base/error.h"
+#include "rootfs/id_map_text.h"
 #include "rootfs/mount_options.h"
 #include "rootfs/mount_plan.h"
 
@@ -55,18 +58,56 @@ TEST(MountOptions, TheLastOneWins) {
 
 TEST(MountOptions, KnowsEveryOneOfTheSpecification) {
   EXPECT_THAT(mount_option_names(),
-              IsSupersetOf({"async",        "atime",       "bind",        "defaults",       "dev",
-                            "diratime",     "dirsync",     "exec",        "iversion",       "lazytime",
-                            "loud",         "noatime",     "nodev",       "nodiratime",     "noexec",
-                            "noiversion",   "nolazytime",  "norelatime",  "nostrictatime",  "nosuid",
-                            "nosymfollow",  "private",     "ratime",      "rbind",          "rdev",
-                            "rdiratime",    "relatime",    "remount",     "rexec",          "rnoatime",
-                            "rnodiratime",  "rnoexec",     "rnorelatime", "rnostrictatime", "rnosuid",
-                            "rnosymfollow", "ro",          "rprivate",    "rrelatime",      "rro",
-                            "rrw",          "rshared",     "rslave",      "rstrictatime",   "rsuid",
-                            "rsymfollow",   "runbindable", "rw",          "shared",         "silent",
-                            "slave",        "strictatime", "suid",        "symfollow",      "sync",
-                            "tmpcopyup",    "unbindable",  "idmap",       "ridmap"}));
+              IsSupersetOf({"copy-symlink", "src-nofollow",   "dest-nofollow", "async",        "atime",
+                            "bind",         "defaults",       "dev",           "diratime",     "dirsync",
+                            "exec",         "iversion",       "lazytime",      "loud",         "noatime",
+                            "nodev",        "nodiratime",     "noexec",        "noiversion",   "nolazytime",
+                            "norelatime",   "nostrictatime",  "nosuid",        "nosymfollow",  "private",
+                            "ratime",       "rbind",          "rdev",          "rdiratime",    "relatime",
+                            "remount",      "rexec",          "rnoatime",      "rnodiratime",  "rnoexec",
+                            "rnorelatime",  "rnostrictatime", "rnosuid",       "rnosymfollow", "ro",
+                            "rprivate",     "rrelatime",      "rro",           "rrw",          "rshared",
+                            "rslave",       "rstrictatime",   "rsuid",         "rsymfollow",   "runbindable",
+                            "rw",           "shared",         "silent",        "slave",        "strictatime",
+                            "suid",         "symfollow",      "sync",          "tmpcopyup",    "unbindable",
+                            "idmap",        "ridmap"}));
+}
+
+TEST(MountOptions, TheAccessTimeModesExcludeEachOther) {
+  EXPECT_EQ(parse_mount_options({"noatime", "relatime"}).flags, unsigned{MS_RELATIME});
+  EXPECT_EQ(parse_mount_options({"strictatime", "noatime"}).flags, unsigned{MS_NOATIME});
+  EXPECT_EQ(parse_mount_options({"noatime", "norelatime"}).flags, unsigned{MS_STRICTATIME});
+  EXPECT_EQ(parse_mount_options({"noatime", "atime", "nodiratime"}).flags, unsigned{MS_NODIRATIME});
+}
+
+MountIdMaps maps_of(std::string_view option, std::string& problem) {
+  oci::Linux linux;
+  linux.uid_mappings = {{0, 100000, 10}, {10, 500, 10}};
+  linux.gid_mappings = {{0, 200000, 10}};
+  return mount_id_maps({}, option, linux, problem);
+}
+
+TEST(MountIdMaps, AbsoluteAndRelativeToTheContainer) {
+  std::string problem;
+  const MountIdMaps maps = maps_of("idmap=uids=0-1000-5#5-3000-2;gids=@3-4-5", problem);
+  EXPECT_EQ(problem, "");
+  EXPECT_EQ(id_map_text(maps.uids), "0 1000 5\n5 3000 2\n");
+  EXPECT_EQ(id_map_text(maps.gids), "3 200004 5\n");
+  EXPECT_EQ(id_map_text(maps_of("ridmap=uids=@1-12-1;gids=0-0-1", problem).uids), "1 502 1\n");
+}
+
+TEST(MountIdMaps, WhatIsWrong) {
+  for (const auto& [option, expected] :
+       std::map<std::string, std::string>{{"idmap=", "\"\" is neither uids nor gids"},
+                                          {"idmap=uids=0-0-1", "needs uids and gids"},
+                                          {"idmap=uids=0-0;gids=0-0-1", "\"0-0\" is not FROM-TO-SIZE"},
+                                          {"idmap=uids=0-0-0;gids=0-0-1", "\"0-0-0\" is not FROM-TO-SIZE"},
+                                          {"idmap=uids=@0-99-1;gids=0-0-1", "@: the container maps no id 99"},
+                                          {"idmap=x=0-0-1", "\"x\" is neither uids nor gids"}}) {
+    std::string problem;
+    EXPECT_TRUE(maps_of(option, problem).uids.empty());
+    EXPECT_EQ(problem, expected) << option;
+  }
 }
 
 TEST(CleanPath, IsLexicalAndStaysInside) {
@@ -102,6 +143,41 @@ TEST(MountPlan, RelativeBindSourcesAreInTheBundle) {
   EXPECT_EQ(build_rootfs_plan(with_mount({"/x", "bind", "files", {}}), inputs).mounts[0].source, "/b/files");
 }
 
+TEST(MountPlan, ADestinationMayNameTheRootByItsPathOnTheHost) {
+  RootfsInputs inputs;
+  inputs.path = "/b/root";
+  const auto destination = [&](const char* path) {
+    return build_rootfs_plan(with_mount({path, "tmpfs", "", {}}), inputs).mounts[0].destination;
+  };
+  EXPECT_EQ(destination("/b/root/x/../y"), "/y");
+  EXPECT_EQ(destination("/b/root"), "/");
+  EXPECT_EQ(destination("/b/rootless"), "/b/rootless");
+  EXPECT_EQ(destination("/b"), "/b");
+  inputs.path = "/";
+  EXPECT_EQ(destination("/b"), "/b");
+}
+
+TEST(MountPlan, ASourceThatAnEarlierMountMakesIsOpenedInside) {
+  RootfsInputs inputs;
+  inputs.path = "/b/root";
+  inputs.bind_devices = true;
+  const auto inner = [&](const char* source, const char* earlier, std::vector<std::string> options) {
+    oci::Spec spec = with_mount({earlier, "bind", "/data", {}});
+    spec.mounts.push_back({"/x", "bind", source, std::move(options)});
+    return build_rootfs_plan(spec, inputs).mounts[1].inner_source;
+  };
+  EXPECT_EQ(inner("/b/root/mnt/sub", "/mnt", {}), "/mnt/sub");
+  EXPECT_EQ(inner("/b/root/mnt", "/mnt", {}), "/mnt");
+  EXPECT_EQ(inner("/b/root/mnt", "/mnt/sub", {"rbind"}), "/mnt");
+  EXPECT_EQ(inner("/b/root/mnt", "/mnt/sub", {}), "");
+  EXPECT_EQ(inner("/b/root/mnt", "/other", {"rbind"}), "");
+  EXPECT_EQ(inner("/b/root/mnt/../../elsewhere", "/mnt", {}), "");
+  EXPECT_EQ(inner("/b/rootless/mnt", "/mnt", {}), "");
+  inputs.bind_devices = false;
+  EXPECT_EQ(inner("/b/root/mnt", "/mnt", {}), "");
+  EXPECT_EQ(inner("/b/root/mnt", "/mnt", {"idmap"}), "/mnt");
+}
+
 TEST(MountPlan, CgroupV1IsAViewOfTheContainersOwn) {
   RootfsInputs inputs;
   inputs.cgroup.v1 = {{"cpu,cpuacct", "cpu,cpuacct", "cgroup", "/sys/fs/cgroup/cpu,cpuacct/me"}};
@@ -133,7 +209,7 @@ TEST(MountPlan, CgroupV2WithoutANamespaceIsOnlyTheContainersOwn) {
   const RootfsPlan plan =
       build_rootfs_plan(with_mount({"/sys/fs/cgroup", "cgroup", "cgroup", {"ro"}}), inputs);
   EXPECT_EQ(plan.mounts[0].type, "cgroup2");
-  EXPECT_TRUE(plan.mounts[0].bind_when_denied);
+  EXPECT_EQ(plan.mounts[0].bind_when_denied, "/sys/fs/cgroup/me");
 }
 
 TEST(MountPlan, DevicesOfTheSpecReplaceDefaultOnesAndABoundDevHasNone) {
@@ -145,6 +221,28 @@ TEST(MountPlan, DevicesOfTheSpecReplaceDefaultOnesAndABoundDevHasNone) {
   EXPECT_EQ(build_rootfs_plan(with_mount({"/dev", "bind", "/d", {"rbind"}}), {}).devices.size(), 0u);
 }
 
+TEST(MountPlan, InAUserNamespaceTheHostsInstanceMayStandIn) {
+  const auto stand_in = [](const char* type, bool user_namespace,
+                           const std::vector<oci::Namespace>& namespaces) {
+    RootfsInputs inputs;
+    inputs.bind_devices = user_namespace;
+    oci::Spec spec = with_mount({type == std::string_view("proc") ? "/proc" : "/m", type, type, {"ro"}});
+    spec.linux.namespaces = namespaces;
+    return build_rootfs_plan(spec, inputs).mounts[0].bind_when_denied;
+  };
+  using enum oci::NamespaceType;
+  EXPECT_EQ(stand_in("sysfs", false, {}), "");
+  EXPECT_EQ(stand_in("sysfs", true, {}), "/sys");
+  EXPECT_EQ(stand_in("sysfs", true, {{kNetwork, "/run/netns/x"}}), "/sys");
+  EXPECT_EQ(stand_in("sysfs", true, {{kNetwork, ""}}), "");
+  EXPECT_EQ(stand_in("proc", true, {}), "/proc");
+  EXPECT_EQ(stand_in("proc", true, {{kPid, ""}}), "");
+  EXPECT_EQ(stand_in("proc", true, {{kPid, "/proc/5/ns/pid"}}), "");
+  EXPECT_EQ(stand_in("mqueue", true, {{kPid, ""}}), "/dev/mqueue");
+  EXPECT_EQ(stand_in("mqueue", true, {{kIpc, ""}}), "");
+  EXPECT_EQ(stand_in("tmpfs", true, {}), "");
+}
+
 TEST(MountPlan, LabelsGoIntoTheDataOfNewFileSystems) {
   oci::Spec spec = with_mount({"/t", "tmpfs", "tmpfs", {"size=1k"}});
   spec.mounts.push_back({"/proc", "proc", "proc", {}});
@@ -152,6 +250,10 @@ TEST(MountPlan, LabelsGoIntoTheDataOfNewFileSystems) {
   const RootfsPlan plan = build_rootfs_plan(spec, {});
   EXPECT_EQ(plan.mounts[0].data, "size=1k,context=\"a:b\"");
   EXPECT_EQ(plan.mounts[1].data, "");
+  spec.annotations["run.oci.mount_context_type"] = "rootcontext";
+  EXPECT_EQ(build_rootfs_plan(spec, {}).mounts[0].data, "size=1k,rootcontext=\"a:b\"");
+  spec.annotations["run.oci.mount_context_type"] = "nocontext";
+  EXPECT_THROW((void)build_rootfs_plan(spec, {}), Error);
 }
 
 }  // namespace

@@ -91,10 +91,11 @@ TEST(Plan, TheEnvironmentHasASlotForHomeAndTheListeners) {
   EXPECT_EQ(plan.search_path, "/b");
   EXPECT_TRUE(plan.look_up_home);
   EXPECT_EQ(plan.preserved_fds, 3u);
+  EXPECT_TRUE(plan.tell_listen_pid);
   ASSERT_EQ(plan.env.pointers.size(), 5u);
   EXPECT_STREQ(plan.env.pointers[0], "PATH=/b");
   EXPECT_STREQ(plan.env.pointers[1], "LISTEN_FDS=2");
-  EXPECT_STREQ(plan.env.pointers[2], "LISTEN_PID=1");
+  EXPECT_EQ(plan.env.pointers[2], nullptr);
   EXPECT_EQ(plan.env.pointers[3], nullptr);
   EXPECT_EQ(plan.env.pointers[4], nullptr);
 }
@@ -103,7 +104,7 @@ TEST(Plan, TheStateOfHooksIsCutWhereThePidStands) {
   oci::Spec spec = small_spec();
   spec.hooks.create_container = {{"/h", {}, {}, 2}};
   PlanInputs inputs = small_inputs();
-  inputs.creating_json = R"({"id":"x","pid":0,"bundle":"/b"})";
+  inputs.created_json = R"({"id":"x","pid":0,"bundle":"/b"})";
   const InitPlan plan = std::move(build_plan(spec, inputs).plan);
   EXPECT_EQ(plan.create_container.state_head, R"({"id":"x","pid":)");
   EXPECT_EQ(plan.create_container.state_tail, R"(,"bundle":"/b"})");
@@ -158,13 +159,12 @@ TEST(Validate, ReportsEveryProblem) {
   spec.linux.namespaces = {{kPid, ""}, {kPid, ""}};
   spec.linux.uid_mappings = {{0, 0, 1}};
   spec.linux.sysctl = {{"net.ipv4.ip_forward", "1"}};
-  spec.linux.unsupported = {"intelRdt"};
   spec.mounts.push_back({"/x", "bind", std::string("/a\0b", 4), {"bind"}});
   const std::vector<std::string> problems = validate(spec).problems;
-  for (const char* part : {"/hostname", "/process/cwd", "/process/args", "/process/user/uid",
-                           "soft is larger", "RLIMIT_NOFILE is there twice", "unknown rlimit \"RLIMIT_X\"",
-                           "namespace pid is there twice", "mount namespace is required", "id mappings need",
-                           "needs a network namespace", "/linux/intelRdt", "must not contain a NUL"})
+  for (const char* part :
+       {"/hostname", "/process/cwd", "/process/args", "/process/user/uid", "soft is larger",
+        "RLIMIT_NOFILE is there twice", "unknown rlimit \"RLIMIT_X\"", "namespace pid is there twice",
+        "id mappings need", "needs a network namespace", "must not contain a NUL"})
     EXPECT_THAT(problems, Contains(HasSubstr(part)));
 }
 

@@ -43,6 +43,7 @@ Record sample() {
           .created = "2026-11-23T03:15:29.000000001Z",
           .annotations = {{"k", "v"}},
           .init = {.pid = 7, .start_time = UINT64_MAX, .boot_id = "boot"},
+          .stdio = {"/dev/null", "pipe:[7]", "pipe:[8]"},
           .poststart = {{.path = "/h", .args = {"h", "x"}, .timeout = 3}},
           .poststop = {{.path = "/p"}}};
 }

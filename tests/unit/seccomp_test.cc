@@ -118,14 +118,99 @@ TEST(Seccomp, KnowsEveryAction) {
       {SeccompAction::kTrace, SECCOMP_RET_TRACE | EACCES},
       {SeccompAction::kLog, SECCOMP_RET_LOG}};
   for (const auto& [action, expected] : actions) {
+    const bool has_errno = action == SeccompAction::kErrno || action == SeccompAction::kTrace;
+    const std::optional<uint32_t> error = has_errno ? std::optional<uint32_t>(EACCES) : std::nullopt;
     oci::Seccomp profile = allow_list({"read"});
-    profile.rules.push_back({.names = {"write"}, .action = action, .errno_ret = EACCES});
+    profile.rules.push_back({.names = {"write"}, .action = action, .errno_ret = error});
     EXPECT_EQ(answer(profile, number_of("write")), expected);
     profile = allow_list({"read", "openat2"});
     profile.default_action = action;
-    profile.default_errno_ret = EACCES;
+    profile.default_errno_ret = error;
     EXPECT_EQ(answer(profile, number_of("execve")), expected);
   }
+}
+
+TEST(Seccomp, AnErrnoBelongsToErrnoAndTrace) {
+  for (const SeccompAction action : {SeccompAction::kKill, SeccompAction::kAllow, SeccompAction::kLog,
+                                     SeccompAction::kTrap, SeccompAction::kNotify}) {
+    oci::Seccomp profile = allow_list({"read"});
+    profile.rules.push_back({.names = {"openat2"}, .action = action, .errno_ret = 1});
+    EXPECT_THROW((void)compile_seccomp(profile), Error);
+  }
+}
+
+// What the kernel makes of several filters: the answer with the lowest number, as a signed one, counts.
+uint32_t both(const oci::Seccomp& profile, int number, const Call& call = {}) {
+  const SeccompProgram program = compile_seccomp(profile);
+  const seccomp_data data{.nr = number, .arch = call.architecture, .args = {call.first, call.second}};
+  const auto first = static_cast<int32_t>(run(program.notifying, data));
+  const auto second = static_cast<int32_t>(run(program.instructions, data));
+  return static_cast<uint32_t>(std::min(first, second));
+}
+
+TEST(Seccomp, NotificationsAreAProgramOfTheirOwn) {
+  oci::Seccomp profile = allow_list({"read", "openat2"});
+  EXPECT_TRUE(compile_seccomp(profile).notifying.empty());
+  profile.rules.push_back(
+      {.names = {"mkdir"}, .action = SeccompAction::kNotify, .args = {{.index = 1, .value = 5}}});
+  profile.rules.push_back({.names = {"rmdir"}, .action = SeccompAction::kNotify});
+  profile.rules.push_back({.names = {"chmod"}, .action = SeccompAction::kKillProcess});
+  profile.flags = {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", "SECCOMP_FILTER_FLAG_LOG",
+                   "SECCOMP_FILTER_FLAG_TSYNC"};
+  const SeccompProgram program = compile_seccomp(profile);
+  EXPECT_EQ(program.flags, unsigned{SECCOMP_FILTER_FLAG_LOG});
+  EXPECT_EQ(program.notifying_flags, SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_NEW_LISTENER |
+                                         SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+  // The listener is handed over under the first alone.
+  const seccomp_data write{.nr = number_of("write"), .arch = AUDIT_ARCH_X86_64};
+  EXPECT_EQ(run(program.notifying, write), kAllow);
+  const uint32_t notify = SECCOMP_RET_USER_NOTIF;
+  EXPECT_EQ(both(profile, number_of("rmdir")), notify);
+  EXPECT_EQ(both(profile, number_of("mkdir"), {.second = 5}), notify);
+  EXPECT_EQ(both(profile, number_of("mkdir"), {.second = 6}), kEperm);
+  EXPECT_EQ(both(profile, number_of("read")), kAllow);
+  EXPECT_EQ(both(profile, number_of("write")), kEperm);
+  EXPECT_EQ(both(profile, number_of("chmod")), uint32_t{SECCOMP_RET_KILL_PROCESS});
+  EXPECT_EQ(both(profile, 1000), kEnosys);
+  EXPECT_TRUE(notifies(profile, "rmdir"));
+  EXPECT_FALSE(notifies(profile, "chmod"));
+}
+
+TEST(Seccomp, WhatTheStartNeedsCannotBeNotified) {
+  EXPECT_THROW((void)compile_seccomp({.default_action = SeccompAction::kNotify}), Error);
+  oci::Seccomp profile = allow_list({"read", "openat2"});
+  profile.rules.push_back({.names = {"mkdir", "write"}, .action = SeccompAction::kNotify});
+  EXPECT_THROW((void)compile_seccomp(profile), Error);
+}
+
+TEST(Seccomp, ArchitecturesOfTheOtherByteOrderNeedNoRules) {
+  oci::Seccomp profile = allow_list({"read", "openat2"});
+  for (const char* name : {"SCMP_ARCH_S390X", "SCMP_ARCH_MIPS", "SCMP_ARCH_SHEB", "SCMP_ARCH_LOONGARCH64"})
+    profile.architectures.emplace_back(name);
+  EXPECT_EQ(answer(profile, number_of("read")), kAllow);
+  EXPECT_EQ(seccomp_architecture_names().size(), 23u);
+}
+
+TEST(Seccomp, ARuleGivenTwiceIsOne) {
+  oci::Seccomp profile{.default_action = SeccompAction::kAllow};
+  profile.rules = {{.names = {"mkdir"}, .action = SeccompAction::kErrno},
+                   {.names = {"mkdir"}, .action = SeccompAction::kErrno}};
+  EXPECT_EQ(answer(profile, number_of("mkdir")), kEperm);
+}
+
+TEST(Seccomp, TakesARawProgram) {
+  const std::string allow_all("\x06\0\0\0\0\0\xff\x7f", 8);
+  const SeccompProgram program = seccomp_from_bpf("BgAAAAAA/38=\n");
+  ASSERT_EQ(program.instructions.size(), 1u);
+  EXPECT_EQ(std::memcmp(program.instructions.data(), allow_all.data(), allow_all.size()), 0);
+  EXPECT_THROW((void)seccomp_from_bpf("BgAAAAAA/3"), Error);
+  EXPECT_THROW((void)seccomp_from_bpf("BgAA"), Error);
+  EXPECT_THROW((void)seccomp_from_bpf(""), Error);
+}
+
+TEST(Seccomp, KnowsWhichCallsExist) {
+  require_known_calls(allow_list({"read", "socketcall"}));
+  EXPECT_THROW(require_known_calls(allow_list({"read", "no_such_call"})), Error);
 }
 
 TEST(Seccomp, KnowsEveryComparison) {
@@ -201,19 +286,19 @@ TEST(Seccomp, SkipsCallsThatNobodyKnows) {
 TEST(Seccomp, RefusesWhatItDoesNotKnow) {
   EXPECT_THROW((void)compile_seccomp({.architectures = {"SCMP_ARCH_Z80"}}), Error);
   EXPECT_THROW((void)compile_seccomp({.flags = {"SECCOMP_FILTER_FLAG_NOPE"}}), Error);
-  EXPECT_THROW((void)compile_seccomp({.default_action = SeccompAction::kNotify}), Error);
   EXPECT_THROW((void)compile_seccomp({.default_errno_ret = 4096}), Error);
   oci::Seccomp profile{
       .rules = {{.names = {"read"}, .action = SeccompAction::kAllow, .args = {{.index = 6}}}}};
-  EXPECT_THROW((void)compile_seccomp(profile), Error);
-  profile.rules[0] = {.names = {"read"}, .action = SeccompAction::kNotify};
   EXPECT_THROW((void)compile_seccomp(profile), Error);
 }
 
 TEST(Seccomp, PassesFlagsOn) {
   EXPECT_EQ(compile_seccomp({.flags = {"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW"}}).flags,
             SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW);
+  // Without a listener the kernel would refuse it.
   EXPECT_EQ(compile_seccomp({.flags = {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"}}).flags, 0u);
+  EXPECT_EQ(compile_seccomp({.flags_absent = true}).flags, unsigned{SECCOMP_FILTER_FLAG_SPEC_ALLOW});
+  EXPECT_EQ(compile_seccomp({}).flags, 0u);
 }
 
 // --- the cache ---------------------------------------------------------------------------------------------
@@ -230,6 +315,8 @@ class SeccompCache : public testing::Test {
       words.push_back(in.k);
     }
     words.push_back(compiled.flags);
+    words.push_back(compiled.notifying_flags);
+    words.push_back(static_cast<uint32_t>(compiled.notifying.size()));
     return words;
   }
   void overwrite(std::string_view content) {
@@ -254,6 +341,14 @@ TEST_F(SeccompCache, GivesBackTheSameProgram) {
   changed.back() = static_cast<char>(changed.back() ^ 1);
   overwrite(changed);
   EXPECT_NE(program(), first);
+}
+
+TEST_F(SeccompCache, BothProgramsComeBack) {
+  profile_.rules.push_back({.names = {"mkdir"}, .action = SeccompAction::kNotify});
+  const auto first = program();
+  EXPECT_GT(first.back(), 0u);
+  EXPECT_EQ(program(), first);
+  EXPECT_EQ(list_dir(AT_FDCWD, path_).size(), 1u);
 }
 
 TEST_F(SeccompCache, EveryPartOfTheProfileIsInTheKey) {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The root file system of the test machine, as an initramfs: busybox, Debian's python3, a few programs of this machine
-with their libraries, the kernel's modules, and the tests with the programs that they test."""
+"""The root file system of a test machine, as an initramfs. GuestRoot is that of the small one: busybox, Debian's
+python3, a few programs of this machine with their libraries, the kernel's modules, and the tests with the programs that
+they test. That of the one with systemd is in debian_root.py."""
 import os
 import pathlib
 import re
@@ -8,26 +9,22 @@ import shutil
 import subprocess
 
 PROGRAMS = ('python3', 'dash', 'mount', 'umount', 'unshare', 'nsenter', 'setpriv', 'ip', 'ss', 'nft', 'strace',
+            'criu', 'tar', 'gzip',  # criu keeps what a tmpfs holds in a tar archive
             'crun', 'runc')  # peers, to test the tests
 # Parts of the standard library that no test imports, and extensions that would bring libraries along.
-LEFT_OUT = {'test', 'idlelib', 'lib2to3', 'ensurepip', 'distutils', 'tkinter', 'turtledemo', 'pydoc_data', 'dist-packages',
-            'config-3.11-x86_64-linux-gnu'}
-LEFT_OUT_EXTENSIONS = re.compile(r'_(ssl|hashlib|sqlite3|tkinter|curses|curses_panel|dbm|crypt|ctypes_test|lzma|bz2|test\w*)\.')
+LEFT_OUT = {'test', 'idlelib', 'lib2to3', 'ensurepip', 'distutils', 'tkinter', 'turtledemo', 'pydoc_data',
+            'dist-packages', 'config-3.11-x86_64-linux-gnu'}
+LEFT_OUT_EXTENSIONS = re.compile(
+    r'_(ssl|hashlib|sqlite3|tkinter|curses|curses_panel|dbm|crypt|ctypes_test|lzma|bz2|test\w*)\.')
 
 
-class GuestRoot:
-    """Builds the tree in a directory, then packs it."""
+class Tree:
+    """Builds a tree in a directory, then packs it."""
 
     def __init__(self, root):
         self.root = pathlib.Path(root)
         shutil.rmtree(self.root, ignore_errors=True)
-        for name in ('bin', 'sbin', 'usr/bin', 'usr/sbin', 'dev', 'proc', 'sys', 'run', 'tmp', 'mnt', 'etc', 'root',
-                     'var/lib', 'var/tmp', 'lib/modules'):
-            (self.root / name).mkdir(parents=True)
-        (self.root / 'etc/passwd').write_text('root:x:0:0:root:/root:/bin/sh\n')
-        (self.root / 'etc/group').write_text('root:x:0:\n')
-        (self.root / 'etc/hosts').write_text('127.0.0.1 localhost\n::1 localhost\n')
-        (self.root / 'etc/resolv.conf').write_text('nameserver 192.0.2.53\n')
+        self.root.mkdir(parents=True)
 
     def put(self, source, target):
         """Copies a file or tree to a path of the guest."""
@@ -39,6 +36,38 @@ class GuestRoot:
         elif not target.exists():
             shutil.copy2(source, target)
         return target
+
+    def put_modules(self, kernel):
+        """The modules, and a list of them in load order."""
+        paths = []
+        for relative in kernel.load_order():
+            target = f'{self.modules}/{pathlib.Path(relative).name}'
+            self.put(kernel.modules / relative, target)
+            paths.append(target)
+        (self.root / self.modules.lstrip('/') / 'order').write_text(''.join(f'{p}\n' for p in paths))
+
+    modules = '/lib/modules'
+
+    def pack(self, output):
+        """The initramfs (newc), uncompressed: inflating it in the guest costs more than reading it."""
+        names = sorted(str(p.relative_to(self.root)) for p in self.root.rglob('*'))
+        with open(output, 'wb') as archive:
+            subprocess.run(['busybox', 'cpio', '-o', '-H', 'newc'], cwd=self.root, check=True, stdout=archive,
+                           stderr=subprocess.DEVNULL, input=''.join(f'{n}\n' for n in names).encode())
+
+
+class GuestRoot(Tree):
+    """The small machine's."""
+
+    def __init__(self, root):
+        super().__init__(root)
+        for name in ('bin', 'sbin', 'usr/bin', 'usr/sbin', 'dev', 'proc', 'sys', 'run', 'tmp', 'mnt', 'etc', 'root',
+                     'var/lib', 'var/tmp', 'lib/modules'):
+            (self.root / name).mkdir(parents=True)
+        (self.root / 'etc/passwd').write_text('root:x:0:0:root:/root:/bin/sh\n')
+        (self.root / 'etc/group').write_text('root:x:0:\n')
+        (self.root / 'etc/hosts').write_text('127.0.0.1 localhost\n::1 localhost\n')
+        (self.root / 'etc/resolv.conf').write_text('nameserver 192.0.2.53\n')
 
     def put_program(self, source, target=None, strip=False):
         """Copies a program and the libraries that it loads."""
@@ -57,7 +86,8 @@ class GuestRoot:
     def put_busybox(self):
         """Every applet that no program of Debian's stands for already."""
         self.put('/bin/busybox', '/bin/busybox')
-        for applet in subprocess.run(['/bin/busybox', '--list'], capture_output=True, text=True, check=True).stdout.split():
+        listed = subprocess.run(['/bin/busybox', '--list'], capture_output=True, text=True, check=True)
+        for applet in listed.stdout.split():
             places = [self.root / folder / applet for folder in ('bin', 'sbin', 'usr/bin', 'usr/sbin')]
             if not any(place.is_symlink() or place.exists() for place in places):
                 places[0].symlink_to('busybox')
@@ -81,25 +111,10 @@ class GuestRoot:
         library = pathlib.Path(f'/usr/lib/python{version}')
 
         def left_out(folder, names):
-            return [n for n in names if n in LEFT_OUT or (folder.endswith('lib-dynload') and LEFT_OUT_EXTENSIONS.match(n))]
+            extensions = folder.endswith('lib-dynload')
+            return [n for n in names if n in LEFT_OUT or (extensions and LEFT_OUT_EXTENSIONS.match(n))]
 
         shutil.copytree(library, self.root / str(library)[1:], ignore=left_out, symlinks=True,
                         ignore_dangling_symlinks=True)
         for extension in (self.root / str(library)[1:] / 'lib-dynload').glob('*.so'):
             self._put_libraries(library / 'lib-dynload' / extension.name)
-
-    def put_modules(self, kernel):
-        """The modules, and a list of them in load order."""
-        paths = []
-        for relative in kernel.load_order():
-            target = f'/lib/modules/{pathlib.Path(relative).name}'
-            self.put(kernel.modules / relative, target)
-            paths.append(target)
-        (self.root / 'lib/modules/order').write_text(''.join(f'{p}\n' for p in paths))
-
-    def pack(self, output):
-        """The initramfs (newc), uncompressed: inflating it in the guest costs more than reading it."""
-        names = sorted(str(p.relative_to(self.root)) for p in self.root.rglob('*'))
-        with open(output, 'wb') as archive:
-            subprocess.run(['busybox', 'cpio', '-o', '-H', 'newc'], cwd=self.root, check=True, stdout=archive,
-                           stderr=subprocess.DEVNULL, input=''.join(f'{n}\n' for n in names).encode())

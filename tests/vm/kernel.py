@@ -7,10 +7,12 @@ import shutil
 import subprocess
 
 PACKAGE = 'linux-image-cloud-amd64'
-# What crun-lite uses and Debian builds as modules. The second group are the parts of nf_tables that our rules name.
+# What crun-lite uses and Debian builds as modules. The second group are the parts of nf_tables that our rules name,
+# the last are how criu asks about sockets and connections.
 MODULES = ('overlay erofs bridge veth br_netfilter '
            'nf_tables nft_ct nft_nat nft_masq nft_chain_nat nft_fib_inet nft_redir nft_reject_inet nft_limit '
-           'dummy loop tun').split()
+           'dummy loop tun '
+           'inet_diag tcp_diag udp_diag raw_diag unix_diag af_packet_diag netlink_diag nf_conntrack_netlink').split()
 
 
 def _command(*argv, **kwargs):

@@ -8,7 +8,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from support.harness import RuntimeTest, wait_until  # noqa: E402  (the path above comes first)
+from support.harness import RuntimeTest, run, wait_until  # noqa: E402  (the path above comes first)
 
 CGROUP = pathlib.Path('/sys/fs/cgroup')
 ON_V2 = (CGROUP / 'cgroup.controllers').exists()
@@ -166,14 +166,122 @@ class Devices(CgroupTest):
         self.assertNotIn('opened', result.out)
 
     def test_a_rule_allows_one(self):
-        rules = [{'allow': False, 'access': 'rwm'}, {'allow': True, 'type': 'c', 'major': 10, 'minor': 237, 'access': 'r'}]
+        rules = [{'allow': False, 'access': 'rwm'},
+                 {'allow': True, 'type': 'c', 'major': 10, 'minor': 237, 'access': 'r'}]
         self.assertEqual('opened\n', self.open_loop(rules).out)
         self.assertIn('not permitted', self.open_loop(rules, mode='>').err)
 
     def test_the_last_rule_wins(self):
-        rules = [{'allow': True, 'access': 'rwm'}, {'allow': False, 'type': 'c', 'major': 10, 'minor': 237, 'access': 'w'}]
+        rules = [{'allow': True, 'access': 'rwm'},
+                 {'allow': False, 'type': 'c', 'major': 10, 'minor': 237, 'access': 'w'}]
         self.assertIn('not permitted', self.open_loop(rules, mode='>').err)
         self.assertEqual('opened\n', self.open_loop(rules).out)
+
+
+class Ownership(CgroupTest):
+    """config-linux.md, Cgroup ownership: the container may make cgroups when it has namespaces and a mount for it."""
+
+    def owned(self, *options, script='sleep 1000', namespaces=('user', 'cgroup')):
+        bundle = self.bundle().sh(script)
+        linux = bundle.config['linux']
+        linux['namespaces'] += [{'type': kind} for kind in namespaces]
+        if 'user' in namespaces:
+            linux['uidMappings'] = linux['gidMappings'] = [{'containerID': 0, 'hostID': 100000, 'size': 65536}]
+        mount = next(m for m in bundle.config['mounts'] if m['type'] == 'cgroup')
+        mount['options'] = ['nosuid', 'noexec', 'nodev', *options]
+        name, result = self.create(bundle.write())
+        self.assert_ok(result)
+        return name, self.cgroup_of(self.state(name)['pid'])
+
+    def test_the_delegated_files_belong_to_the_container(self):
+        _, cgroup = self.owned('rw')
+        self.assertEqual(100000, cgroup.stat().st_uid)
+        for file in ('cgroup.procs', 'cgroup.subtree_control', 'cgroup.threads'):
+            self.assertEqual(100000, (cgroup / file).stat().st_uid, file)
+        for file in ('memory.max', 'pids.max', 'cgroup.kill', 'cgroup.freeze'):
+            self.assertEqual(0, (cgroup / file).stat().st_uid, file)
+
+    def test_they_do_not_without_a_writable_mount_or_a_namespace(self):
+        self.assertEqual(0, self.owned('ro')[1].stat().st_uid)
+        self.assertEqual(0, self.owned('rw', namespaces=('user',))[1].stat().st_uid)
+        self.assertEqual(0, self.owned('rw', namespaces=('cgroup',))[1].stat().st_uid)
+
+    def test_the_container_makes_a_cgroup_and_delete_removes_it(self):
+        name, cgroup = self.owned('rw', script='mkdir /sys/fs/cgroup/a && echo $$ >/sys/fs/cgroup/a/cgroup.procs && '
+                                              'cat /proc/self/cgroup; sleep 1000')
+        self.assert_ok(self.oci('start', name))
+        wait_until(lambda: '0::/a' in self.output(name), 'it is in a cgroup of its own making')
+        self.assert_ok(self.oci('pause', name))
+        self.assertEqual('paused', self.state(name)['status'])
+        self.assert_ok(self.oci('delete', '--force', name))
+        self.assertFalse(cgroup.exists())
+
+
+class Exec(CgroupTest):
+    """A further process of the container."""
+
+    def started(self, resources=None):
+        name, cgroup = self.created(resources or {})
+        self.assert_ok(self.oci('start', name))
+        return name, cgroup
+
+    def where(self, *args):
+        """The cgroup that a process of exec finds itself in."""
+        return self.assert_ok(self.oci('exec', *args, 'cat', '/proc/self/cgroup')).out
+
+    def test_it_is_cloned_into_the_containers_cgroup(self):
+        name, cgroup = self.started()
+        self.assertEqual(f'0::/{cgroup.relative_to(CGROUP)}\n', self.where(name))
+        if self.runtime_name != 'crun-lite':
+            return
+        trace = self.path('trace')
+        self.assert_ok(run(['strace', '-f', '-qq', '-e', 'trace=clone3,openat', '-o', trace, *self._oci_argv(), 'exec',
+                            name, 'true']))
+        calls = pathlib.Path(trace).read_text()
+        self.assertIn('CLONE_INTO_CGROUP', calls)
+        self.assertNotRegex(calls, r'cgroup\.procs", O_WRONLY')  # and nobody has moved it
+
+    def test_the_limits_are_its_too(self):
+        name, _ = self.started({'pids': {'limit': 4}})
+        result = self.oci('exec', name, 'sh', '-c', 'for i in 1 2 3 4 5 6 7 8; do sleep 5 & done; echo all')
+        self.assertNotIn('all', result.out)
+        self.assertIn('fork', result.err)
+
+    def test_a_cgroup_inside(self):
+        name, cgroup = self.started()
+        (cgroup / 'sub/deeper').mkdir(parents=True)
+        own = f'0::/{cgroup.relative_to(CGROUP)}'
+        self.assertEqual(f'{own}/sub\n', self.where('--cgroup', 'sub', name))
+        self.assertEqual(f'{own}/sub/deeper\n', self.where('--cgroup', 'sub/deeper', name))
+        self.assertEqual(f'{own}\n', self.where('--cgroup', '/', name))
+        result = self.oci('exec', '--cgroup', 'other', name, 'true')
+        self.assertNotEqual(0, result.code)
+        if self.runtime_name == 'crun-lite':
+            self.assert_fails(result, 255, '--cgroup', f'{cgroup}/other', 'no such file or directory')
+
+    def test_beside_a_process_that_has_moved(self):
+        name, cgroup = self.started()
+        (cgroup / 'inner').mkdir()
+        (cgroup / 'inner/cgroup.procs').write_text(str(self.state(name)['pid']))
+        (cgroup / 'cgroup.subtree_control').write_text('+pids')  # now the kernel lets none in above it
+        self.assertEqual(f'0::/{cgroup.relative_to(CGROUP)}/inner\n', self.where(name))
+
+
+class Io(CgroupTest):
+    """The io controller, where the kernel has a scheduler for it."""
+
+    def test_weight(self):
+        _, cgroup = self.created({'blockIO': {'weight': 500}} if self.weighs() else {})
+        if (cgroup / 'io.bfq.weight').exists():
+            self.assertEqual('default 500', self.value(cgroup, 'io.bfq.weight'))
+        elif (cgroup / 'io.weight').exists():
+            self.assertEqual('default 4950', self.value(cgroup, 'io.weight'))
+        else:
+            self.skipTest('this kernel weighs no block devices')
+
+    def weighs(self):
+        _, cgroup = self.created({})
+        return (cgroup / 'io.bfq.weight').exists() or (cgroup / 'io.weight').exists()
 
 
 class CleanUp(CgroupTest):

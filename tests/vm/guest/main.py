@@ -43,10 +43,12 @@ def run_kernel_tests(program, total):
         total[what] += count
 
 
-def run_python_tests(files, runtime, total):
+def run_python_tests(files, plan, total):
     report = pathlib.Path('/tmp/report.json')
-    argv = [sys.executable, str(TESTS / 'support/runner.py'), '--jobs', str(JOBS), '--json', str(report), *files]
-    code = subprocess.run(argv, env={**os.environ, 'CRUN_LITE_TEST_RUNTIME': runtime}, check=False).returncode
+    filters = [word for text in plan['filter'] for word in ('--filter', text)]
+    argv = [sys.executable, str(TESTS / 'support/runner.py'), '--jobs', str(JOBS), '--json', str(report), *filters,
+            *files]
+    code = subprocess.run(argv, env={**os.environ, 'CRUN_LITE_TEST_RUNTIME': plan['runtime']}, check=False).returncode
     try:
         for what, count in json.loads(report.read_text()).items():
             total[what] += count
@@ -55,15 +57,25 @@ def run_python_tests(files, runtime, total):
         total['failed'] += 1
 
 
+def systemd_seconds():
+    """Since the kernel started."""
+    return float(pathlib.Path('/proc/uptime').read_text().split()[0])
+
+
 def main():
-    kernel, controllers = os.uname().release, pathlib.Path('/sys/fs/cgroup/cgroup.controllers').read_text().strip()
-    say(f'linux {kernel}, cgroup2 with {controllers}, {os.cpu_count()} processors')
+    v2 = pathlib.Path('/sys/fs/cgroup/cgroup.controllers')
+    cgroups = f'cgroup2 with {v2.read_text().strip()}' if v2.exists() else 'cgroup v1'
+    say(f'linux {os.uname().release}, {cgroups}, {os.cpu_count()} processors')
     plan = json.loads((TESTS.parent / 'plan.json').read_text())
     total = {'passed': 0, 'failed': 0, 'skipped': 0}
+    if pathlib.Path('/run/systemd/system').exists():
+        say(f'systemd took {systemd_seconds():.1f} s to start the tests')
     for name in plan['kernel']:
         run_kernel_tests(BUILD / 'kernel' / name, total)
+    for name in plan['programs']:
+        total['passed' if subprocess.run([TESTS.parent / name], check=False).returncode == 0 else 'failed'] += 1
     if plan['python']:
-        run_python_tests([str(TESTS.parent / name) for name in plan['python']], plan['runtime'], total)
+        run_python_tests([str(TESTS.parent / name) for name in plan['python']], plan, total)
     say('@@ ' + json.dumps(total))
 
 
